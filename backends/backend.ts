@@ -1,0 +1,291 @@
+/**
+ * A live target. It keeps one session of its own, the monitor, through which lists are read and changes are
+ * heard, and opens one more for each caller when that caller first needs it. It reconnects by itself
+ * and never gives up; what callers see meanwhile is decided in federation.
+ */
+import { Pool } from 'undici'
+import { BackOff } from './back-off.js'
+import type { Call, Caller } from './call.js'
+import {
+  BackendUnreachableError,
+  isBackendError,
+  reasonOf,
+  UpstreamSessionLostError,
+} from './errors.js'
+import { HttpTransport } from './http-transport.js'
+import type { ListKind, ServerDescription } from './legacy-client.js'
+import { LegacyClient } from './legacy-client.js'
+import { openStdioTransport } from './stdio-transport.js'
+import type { Target } from './target.js'
+import type { OpenTransport } from './transport.js'
+import type { JsonObject, RawObject } from './wire/raw-json.js'
+import { EMPTY_OBJECT } from './wire/raw-json.js'
+
+/** `since` is in milliseconds since the epoch. */
+export type BackendState =
+  | { readonly status: 'connecting'; readonly since: number }
+  | { readonly status: 'ready'; readonly since: number; readonly server: ServerDescription }
+  | { readonly status: 'unreachable'; readonly since: number; readonly reason: string }
+  | { readonly status: 'closed'; readonly since: number }
+
+export interface BackendListener {
+  onState(backend: Backend, state: BackendState): void
+  onListChanged(backend: Backend, kind: ListKind): void
+  /** A line of the child's stderr. */
+  onStderr(backend: Backend, line: string): void
+  /** What the server sent against the protocol, and was passed over. */
+  onNoise(backend: Backend, what: string): void
+}
+
+/** The key of the backend's own session. Callers' keys are never empty. */
+const MONITOR = ''
+
+/** A server that keeps its monitor this long has recovered; a sooner loss counts as one more failure. */
+const STABLE_MS = 10_000
+const PING_INTERVAL_MS = 15_000
+
+export class Backend {
+  readonly target: Target
+  readonly #clientInfo: JsonObject
+  readonly #listener: BackendListener
+  readonly #pool: Pool | undefined
+  readonly #sessions = new Map<string, Promise<LegacyClient>>()
+  readonly #closing = new AbortController()
+  #state: BackendState = { status: 'connecting', since: Date.now() }
+  #monitor: LegacyClient | undefined
+  #loseMonitor: (reason: Error) => void = () => undefined
+  #waiting: (() => void)[] = []
+
+  constructor(target: Target, clientInfo: JsonObject, listener: BackendListener) {
+    this.target = target
+    this.#clientInfo = clientInfo
+    this.#listener = listener
+    if (target.endpoint.kind === 'http') {
+      this.#pool = new Pool(new URL(target.endpoint.url).origin, {
+        // Deadlines are per call and per stream, and ours; a stream may be silent for hours.
+        headersTimeout: 0,
+        bodyTimeout: target.timeouts.idleMs,
+        connect: { timeout: target.timeouts.connectMs },
+      })
+    }
+  }
+
+  get state(): BackendState {
+    return this.#state
+  }
+
+  /** Connects, and connects again whenever the connection is lost, until `close`. */
+  start(): void {
+    void this.#keepMonitor()
+  }
+
+  /**
+   * Passes a caller's request on, in the caller's own session.
+   * @throws JsonRpcError as the server gave it, or one of the errors of `errors.ts`
+   */
+  async call(call: Call): Promise<RawObject> {
+    const key = this.#sessionKey(call.caller)
+    for (let attempt = 0; ; attempt++) {
+      const client = await this.#client(key, call.signal)
+      try {
+        return await client.request(call, this.target.timeouts.callMs)
+      } catch (error) {
+        if (!(error instanceof UpstreamSessionLostError)) throw error
+        this.#drop(key, client)
+        // Refused at the door, so it did not run: once more in a new session, which cannot be stale again.
+        if (attempt > 0) throw error
+      }
+    }
+  }
+
+  /**
+   * Asks for a list, through the backend's own session.
+   * @throws as `call`
+   */
+  async list(method: string, params: RawObject): Promise<RawObject> {
+    if (this.#monitor === undefined) throw this.#unreachable()
+    const request = { method, params, signal: this.#closing.signal }
+    try {
+      return await this.#monitor.request(request, this.target.timeouts.listMs)
+    } catch (error) {
+      if (error instanceof UpstreamSessionLostError) this.#loseMonitor(error)
+      throw error
+    }
+  }
+
+  /** The caller is gone: ends its session at the server. */
+  release(callerKey: string): void {
+    const session = this.#sessions.get(callerKey)
+    if (session === undefined) return
+    this.#sessions.delete(callerKey)
+    session.then(
+      (client) => client.close(),
+      () => undefined,
+    )
+  }
+
+  async close(): Promise<void> {
+    if (this.#state.status === 'closed') return
+    this.#setState({ status: 'closed', since: Date.now() })
+    this.#closing.abort()
+    this.#loseMonitor(this.#unreachable())
+    const sessions = [...this.#sessions.values()]
+    this.#sessions.clear()
+    await Promise.all([
+      this.#monitor?.close(),
+      ...sessions.map((session) =>
+        session.then(
+          (client) => client.close(),
+          () => undefined,
+        ),
+      ),
+    ])
+    await this.#pool?.destroy()
+  }
+
+  #sessionKey(caller: Caller): string {
+    const { endpoint } = this.target
+    if (endpoint.kind === 'http' || endpoint.scope === 'session') return caller.key
+    // Anonymous callers are one principal, and our own: on a laptop there is one child per server.
+    const isOurs = endpoint.scope === 'shared' || caller.principal === 'anonymous'
+    return isOurs ? MONITOR : `principal:${caller.principal}`
+  }
+
+  async #client(key: string, signal: AbortSignal): Promise<LegacyClient> {
+    if (key === MONITOR) return this.#monitor ?? (await this.#monitorSoon(signal))
+    let session = this.#sessions.get(key)
+    if (session === undefined) {
+      session = this.#open(key)
+      this.#sessions.set(key, session)
+      session.catch(() => {
+        if (this.#sessions.get(key) === session) this.#sessions.delete(key)
+      })
+    }
+    return session
+  }
+
+  /** A server that is just being started again is worth waiting for; one that failed to start is not. */
+  async #monitorSoon(signal: AbortSignal): Promise<LegacyClient> {
+    while (this.#state.status === 'connecting' && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve)
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+    }
+    if (this.#monitor === undefined) throw this.#unreachable()
+    return this.#monitor
+  }
+
+  #unreachable(): BackendUnreachableError {
+    const reason = this.#state.status === 'unreachable' ? this.#state.reason : 'it is not connected'
+    return new BackendUnreachableError(this.target.name, reason, false)
+  }
+
+  #drop(key: string, client: LegacyClient): void {
+    const session = this.#sessions.get(key)
+    void session?.then(
+      (current) => {
+        if (current === client && this.#sessions.get(key) === session) this.#sessions.delete(key)
+      },
+      () => undefined,
+    )
+    void client.close()
+  }
+
+  #open(key: string, onClose: (reason: Error) => void = () => undefined): Promise<LegacyClient> {
+    const listener = {
+      onListChanged: (kind: ListKind) => this.#listener.onListChanged(this, kind),
+      onNoise: (what: string) => this.#listener.onNoise(this, what),
+      onClose: (reason: Error) => {
+        this.#sessions.delete(key)
+        onClose(reason)
+      },
+    }
+    return LegacyClient.open(
+      this.target,
+      this.#openTransport,
+      this.#clientInfo,
+      listener,
+      this.#closing.signal,
+    )
+  }
+
+  readonly #openTransport: OpenTransport = async (channel) => {
+    const { endpoint } = this.target
+    if (endpoint.kind === 'stdio') {
+      return openStdioTransport(this.target, endpoint, channel, (line) =>
+        this.#listener.onStderr(this, line),
+      )
+    }
+    if (this.#pool === undefined) throw new TypeError('an http target has a pool')
+    return new HttpTransport(this.target, endpoint.url, this.#pool, channel)
+  }
+
+  async #keepMonitor(): Promise<void> {
+    const backOff = new BackOff()
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      const reason = await this.#monitorOnce(() => backOff.reset())
+      this.#monitor = undefined
+      if (signal.aborted) return
+      await this.#backOff(backOff, reason)
+    }
+  }
+
+  /** Connects and stays connected as long as it goes. Returns why it ended. */
+  async #monitorOnce(onStable: () => void): Promise<Error> {
+    const loss = new Promise<Error>((resolve) => (this.#loseMonitor = resolve))
+    let client: LegacyClient
+    try {
+      client = await this.#open(MONITOR, this.#loseMonitor)
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+    if (!this.#closing.signal.aborted) {
+      this.#monitor = client
+      client.listen()
+      this.#setState({ status: 'ready', since: Date.now(), server: client.server })
+      const stable = setTimeout(onStable, STABLE_MS).unref()
+      const pings = this.#startPings(client)
+      await loss
+      clearTimeout(stable)
+      clearInterval(pings)
+    }
+    await client.close()
+    return loss
+  }
+
+  /**
+   * A server that keeps no GET stream, or whose host vanished without a word, shows only when asked. A busy
+   * child process is left alone: its exit is heard.
+   */
+  #startPings(client: LegacyClient): NodeJS.Timeout | undefined {
+    if (this.target.endpoint.kind !== 'http') return undefined
+    const request = { method: 'ping', params: EMPTY_OBJECT, signal: this.#closing.signal }
+    return setInterval(() => {
+      client.request(request, this.target.timeouts.openMs).catch((error: unknown) => {
+        // An error answer is an answer all the same.
+        if (isBackendError(error)) this.#loseMonitor(error)
+      })
+    }, PING_INTERVAL_MS).unref()
+  }
+
+  async #backOff(backOff: BackOff, error: Error): Promise<void> {
+    const wasReady = this.#state.status === 'ready'
+    const waited = backOff.wait(this.#closing.signal)
+    // The first reconnection comes at once, and callers may wait for it; after that, they are told.
+    if (wasReady && backOff.failures === 1) {
+      this.#setState({ status: 'connecting', since: Date.now() })
+    } else if (this.#state.status !== 'closed') {
+      const since = this.#state.status === 'unreachable' ? this.#state.since : Date.now()
+      this.#setState({ status: 'unreachable', since, reason: reasonOf(error) })
+    }
+    await waited
+  }
+
+  #setState(state: BackendState): void {
+    this.#state = state
+    for (const wake of this.#waiting.splice(0)) wake()
+    this.#listener.onState(this, state)
+  }
+}

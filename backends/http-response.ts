@@ -1,0 +1,201 @@
+/** Reads one HTTP answer of an upstream server: JSON, an event stream, or what should not have come. */
+import type { Dispatcher } from 'undici'
+import {
+  BackendProtocolError,
+  BackendUnreachableError,
+  reasonOf,
+  UpstreamSessionLostError,
+} from './errors.js'
+import type { TargetName } from './target.js'
+import type { Exchange } from './transport.js'
+import type { Message } from './wire/json-rpc.js'
+import { InvalidMessageError, readMessages } from './wire/json-rpc.js'
+import { SseReader } from './wire/sse.js'
+
+/** The largest single message taken from a server; what is larger would be held in memory several times. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+/** Of an answer that is not MCP, only this much is looked at. */
+const MAX_REFUSAL_BYTES = 64 * 1024
+
+type Body = 'json' | 'sse' | 'refusal' | 'none'
+
+/** undici's dispatch handler for one exchange. Once `onEnd` or `onError` was called, nothing follows. */
+export class ResponseReader implements Dispatcher.DispatchHandler {
+  readonly #target: TargetName
+  readonly #hasSession: boolean
+  readonly #exchange: Exchange
+  readonly #onSessionId: (id: string) => void
+  #controller: Dispatcher.DispatchController | undefined
+  #sent = false
+  #done = false
+  #status = 0
+  #body: Body = 'none'
+  #chunks: Buffer[] = []
+  #bytes = 0
+  #sse: SseReader | undefined
+
+  constructor(
+    target: TargetName,
+    hasSession: boolean,
+    exchange: Exchange,
+    onSessionId: (id: string) => void,
+  ) {
+    this.#target = target
+    this.#hasSession = hasSession
+    this.#exchange = exchange
+    this.#onSessionId = onSessionId
+  }
+
+  /** Stops the exchange silently. */
+  abort(): void {
+    this.#done = true
+    this.#controller?.abort(new Error('no longer wanted'))
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    // Called as the request is written to a connected socket: before this it provably did not run.
+    this.#sent = true
+    if (this.#done) controller.abort(new Error('no longer wanted'))
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.#status = status
+    const contentType = single(headers['content-type'])?.split(';', 1)[0]?.trim().toLowerCase()
+    const encoding = single(headers['content-encoding'])
+    if (encoding !== undefined && encoding !== 'identity') {
+      return this.#fail(`sent a body encoded as ${clip(encoding)}, which was not asked for`)
+    }
+    if (status < 200 || status > 299) this.#body = 'refusal'
+    else if (status === 202 || status === 204) this.#body = 'none'
+    else if (contentType === 'application/json') this.#body = 'json'
+    else if (contentType === 'text/event-stream') this.#body = 'sse'
+    else if (contentType === undefined) this.#body = 'none'
+    else return this.#fail(`answered ${status} with ${clip(contentType)}, which is not MCP`)
+
+    const sessionId = single(headers['mcp-session-id'])
+    if (sessionId !== undefined && this.#body !== 'refusal') this.#onSessionId(sessionId)
+    if (this.#body === 'sse') {
+      this.#sse = new SseReader((event) => {
+        if (event.data !== '' && (event.event === undefined || event.event === 'message')) {
+          this.#deliver(event.data)
+        }
+      }, MAX_MESSAGE_BYTES)
+    }
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#done) return
+    if (this.#body === 'sse') {
+      try {
+        this.#sse?.push(chunk)
+      } catch (error) {
+        this.#fail(reasonOf(error))
+      }
+      return
+    }
+    if (this.#body === 'none') return
+    this.#bytes += chunk.length
+    if (this.#body === 'refusal' && this.#bytes > MAX_REFUSAL_BYTES) {
+      this.#chunks = []
+      return
+    }
+    if (this.#bytes > MAX_MESSAGE_BYTES) {
+      return this.#fail(`sent more than ${MAX_MESSAGE_BYTES} bytes in one answer`)
+    }
+    this.#chunks.push(chunk)
+  }
+
+  onResponseEnd(): void {
+    if (this.#done) return
+    if (this.#body === 'refusal') return this.#refused()
+    if (this.#body === 'json') this.#deliver(this.#text())
+    this.#settle(() => this.#exchange.onEnd())
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, cause: Error): void {
+    this.#settle(() =>
+      this.#exchange.onError(
+        new BackendUnreachableError(
+          this.#target,
+          this.#sent
+            ? `the connection broke: ${reasonOf(cause)}`
+            : `no connection: ${reasonOf(cause)}`,
+          this.#sent,
+          cause,
+        ),
+      ),
+    )
+  }
+
+  #text(): string {
+    const [first] = this.#chunks
+    const bytes = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks)
+    return bytes.toString('utf8')
+  }
+
+  #deliver(text: string): void {
+    let messages: Message | (Message | InvalidMessageError)[]
+    try {
+      messages = readMessages(text)
+    } catch (error) {
+      return this.#fail(`sent what is no JSON-RPC message: ${reasonOf(error)}`)
+    }
+    for (const message of Array.isArray(messages) ? messages : [messages]) {
+      if (this.#done) return
+      if (!(message instanceof InvalidMessageError)) this.#exchange.onMessage(message)
+    }
+  }
+
+  /** A status that says no. A JSON-RPC error in the body is the better answer where it names our request. */
+  #refused(): void {
+    let error: Message | undefined
+    try {
+      const messages = readMessages(this.#text())
+      if (!Array.isArray(messages) && messages.kind === 'error') error = messages
+    } catch {
+      // The body of a refusal may be anything; the status alone tells enough.
+    }
+    if (error?.kind === 'error' && error.id !== undefined) {
+      this.#exchange.onMessage(error)
+      return this.#settle(() => this.#exchange.onEnd())
+    }
+    // 404 is what the specification says of a session that is gone; 400 without our id is what many servers
+    // say (the reference "everything" server among them). Both refuse at the door.
+    if (this.#hasSession && (this.#status === 404 || this.#status === 400)) {
+      return this.#settle(() =>
+        this.#exchange.onError(
+          new UpstreamSessionLostError(this.#target, `refused the session (HTTP ${this.#status})`),
+        ),
+      )
+    }
+    this.#fail(`answered HTTP ${this.#status}`)
+  }
+
+  #fail(what: string): void {
+    this.#settle(() =>
+      this.#exchange.onError(new BackendProtocolError(this.#target, `the server ${what}`)),
+    )
+    this.#controller?.abort(new Error(what))
+  }
+
+  #settle(tell: () => void): void {
+    if (this.#done) return
+    this.#done = true
+    this.#chunks = []
+    tell()
+  }
+}
+
+function single(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header
+}
+
+/** Text of a peer's for our messages: short, and without what could forge a log line. */
+function clip(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 80)
+}

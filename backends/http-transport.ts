@@ -1,0 +1,142 @@
+/**
+ * Streamable HTTP towards an upstream server (2025-11-25 basic/transports), on undici's `dispatch`: promises,
+ * web streams and global `fetch` cost several times the request itself (design.md §3). It knows the session
+ * header and the two kinds of answer body, and nothing of what the messages mean.
+ */
+import type { Dispatcher, Pool } from 'undici'
+import {
+  BackendProtocolError,
+  BackendUnreachableError,
+  UpstreamSessionLostError,
+} from './errors.js'
+import { ResponseReader } from './http-response.js'
+import type { Target } from './target.js'
+import type { Channel, Exchange, Transport } from './transport.js'
+
+const ACCEPT_BOTH = 'application/json, text/event-stream'
+
+/** A stream that ends sooner than this was not worth reopening at once. */
+const SHORT_STREAM_MS = 5_000
+const REOPEN_DELAY_MS = 1_000
+const CLOSE_DEADLINE_MS = 2_000
+
+export class HttpTransport implements Transport {
+  readonly #target: Target
+  readonly #pool: Pool
+  readonly #path: string
+  readonly #channel: Channel
+  readonly #aborts = new Set<() => void>()
+  #sessionId: string | undefined
+  #protocolVersion: string | undefined
+  #closed = false
+  #reopenTimer: NodeJS.Timeout | undefined
+
+  constructor(target: Target, url: string, pool: Pool, channel: Channel) {
+    this.#target = target
+    this.#pool = pool
+    this.#channel = channel
+    const { pathname, search } = new URL(url)
+    this.#path = pathname + search
+  }
+
+  send(text: string, exchange: Exchange): () => void {
+    const headers = this.#headers(ACCEPT_BOTH)
+    headers['content-type'] = 'application/json'
+    return this.#dispatch('POST', headers, text, exchange)
+  }
+
+  opened(protocolVersion: string): void {
+    this.#protocolVersion = protocolVersion
+  }
+
+  listen(): void {
+    if (this.#closed) return
+    const openedAt = performance.now()
+    this.#dispatch('GET', this.#headers('text/event-stream'), null, {
+      onMessage: (message) => this.#channel.onMessage(message),
+      onEnd: () => this.#reopen(openedAt),
+      onError: (error) => {
+        if (this.#closed) return
+        // Servers may refuse the GET stream for good (405, or 404 and 400 where they do not route it).
+        if (error instanceof BackendProtocolError)
+          this.#channel.onNoise(`no GET stream: ${error.message}`)
+        else if (error instanceof UpstreamSessionLostError) this.#lose(error)
+        else if (error instanceof BackendUnreachableError && !error.sent) this.#lose(error)
+        else this.#reopen(openedAt)
+      },
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#reopenTimer)
+    for (const abort of this.#aborts) abort()
+    if (this.#sessionId === undefined || this.#pool.closed) return
+    // 2025-11-25 basic/transports: a client that no longer needs its session SHOULD delete it; 405 is fine.
+    await new Promise<void>((resolve) => {
+      const settle = (): void => {
+        clearTimeout(deadline)
+        resolve()
+      }
+      const deadline = setTimeout(settle, CLOSE_DEADLINE_MS)
+      this.#dispatch('DELETE', this.#headers(ACCEPT_BOTH), null, {
+        onMessage: () => undefined,
+        onEnd: settle,
+        onError: settle,
+      })
+    })
+  }
+
+  #headers(accept: string): Record<string, string> {
+    const headers: Record<string, string> = { accept }
+    if (this.#sessionId !== undefined) headers['mcp-session-id'] = this.#sessionId
+    if (this.#protocolVersion !== undefined) headers['mcp-protocol-version'] = this.#protocolVersion
+    return headers
+  }
+
+  #dispatch(
+    method: Dispatcher.HttpMethod,
+    headers: Record<string, string>,
+    body: string | null,
+    exchange: Exchange,
+  ): () => void {
+    const reader = new ResponseReader(
+      this.#target.name,
+      this.#sessionId !== undefined,
+      {
+        onMessage: (message) => exchange.onMessage(message),
+        onEnd: () => {
+          this.#aborts.delete(abort)
+          exchange.onEnd()
+        },
+        onError: (error) => {
+          this.#aborts.delete(abort)
+          exchange.onError(error)
+        },
+      },
+      (id) => (this.#sessionId ??= id),
+    )
+    const abort = (): void => {
+      this.#aborts.delete(abort)
+      reader.abort()
+    }
+    this.#aborts.add(abort)
+    try {
+      this.#pool.dispatch({ method, path: this.#path, headers, body }, reader)
+    } catch (cause) {
+      reader.onResponseError(undefined, cause as Error)
+    }
+    return abort
+  }
+
+  #reopen(openedAt: number): void {
+    if (this.#closed) return
+    const delayMs = performance.now() - openedAt < SHORT_STREAM_MS ? REOPEN_DELAY_MS : 0
+    this.#reopenTimer = setTimeout(() => this.listen(), delayMs)
+  }
+
+  #lose(error: Error): void {
+    if (!this.#closed) this.#channel.onClose(error)
+  }
+}

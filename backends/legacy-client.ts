@@ -1,0 +1,329 @@
+/**
+ * The upstream edge for revisions up to 2025-11-25: opens a session with `initialize`, gives every request an id
+ * and progress token of this hop, and takes them off again on the way back. One instance is one upstream
+ * session; it knows no transport and no catalog.
+ */
+import type { Call } from './call.js'
+import {
+  BackendProtocolError,
+  BackendTimeoutError,
+  BackendUnreachableError,
+  CallCancelledError,
+} from './errors.js'
+import type { Target } from './target.js'
+import type { Channel, Exchange, OpenTransport, Transport } from './transport.js'
+import type { Message, NotificationMessage, RequestId, RequestMessage } from './wire/json-rpc.js'
+import {
+  ErrorCode,
+  errorText,
+  JsonRpcError,
+  notificationText,
+  requestText,
+  resultText,
+} from './wire/json-rpc.js'
+import type { JsonObject, RawObject } from './wire/raw-json.js'
+import { EMPTY_OBJECT, isJsonObject, RawJson, withMembers, withMeta } from './wire/raw-json.js'
+
+/** Newest first: the first is what we ask for. */
+export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
+
+export type ListKind = 'tools' | 'prompts' | 'resources'
+
+/** What the server said of itself in `initialize`. */
+export interface ServerDescription {
+  readonly protocolVersion: string
+  readonly info: JsonObject
+  readonly capabilities: JsonObject
+  readonly instructions: string | undefined
+}
+
+export interface ClientListener {
+  onListChanged(kind: ListKind): void
+  /** The session is over, and not because we closed it. */
+  onClose(reason: Error): void
+  onNoise(what: string): void
+}
+
+interface Pending {
+  readonly resolve: (result: RawObject) => void
+  readonly reject: (error: Error) => void
+  readonly call: RequestOptions
+  readonly timeoutMs: number
+  timer: NodeJS.Timeout | undefined
+  lastProgress: number
+  /** The id of the request is also its progress token: both are ours and unique on this session. */
+  readonly id: RequestId
+  stopListening: () => void
+  readonly onAbort: () => void
+}
+
+export type RequestOptions = Pick<Call, 'method' | 'params' | 'signal'> &
+  Partial<Pick<Call, 'wantsProgress' | 'notify'>>
+
+const LIST_CHANGED: Readonly<Record<string, ListKind>> = {
+  'notifications/tools/list_changed': 'tools',
+  'notifications/prompts/list_changed': 'prompts',
+  'notifications/resources/list_changed': 'resources',
+}
+
+export class LegacyClient {
+  readonly #target: Target
+  readonly #listener: ClientListener
+  readonly #pending = new Map<RequestId, Pending>()
+  #transport: Transport | undefined
+  #lastId = 0
+  #closeReason: Error | undefined
+  #server: ServerDescription | undefined
+
+  private constructor(target: Target, listener: ClientListener) {
+    this.#target = target
+    this.#listener = listener
+  }
+
+  /**
+   * Opens a session within the target's `open` deadline.
+   * @throws BackendUnreachableError, BackendTimeoutError, BackendProtocolError, or the server's own JsonRpcError
+   */
+  static async open(
+    target: Target,
+    openTransport: OpenTransport,
+    clientInfo: JsonObject,
+    listener: ClientListener,
+    signal: AbortSignal,
+  ): Promise<LegacyClient> {
+    const client = new LegacyClient(target, listener)
+    try {
+      client.#transport = await openTransport(client.#channel(), signal)
+      client.#server = await client.#initialize(clientInfo, signal)
+      client.#transport.opened(client.#server.protocolVersion)
+      client.#notify('notifications/initialized')
+      return client
+    } catch (error) {
+      void client.close()
+      throw error
+    }
+  }
+
+  get server(): ServerDescription {
+    if (this.#server === undefined) throw new TypeError('the session is not open')
+    return this.#server
+  }
+
+  /** Hears from now on what the server says unasked. */
+  listen(): void {
+    this.#transport?.listen()
+  }
+
+  /**
+   * Sends a request and waits for its result. `timeoutMs` 0 waits for ever; each progress notification starts
+   * the time anew.
+   * @throws JsonRpcError as the server gave it, or one of the errors of `errors.ts`
+   */
+  request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
+    return new Promise((resolve, reject) => {
+      if (options.signal.aborted) return reject(this.#cancelled())
+      if (this.#transport === undefined || this.#closeReason !== undefined) {
+        return reject(this.#closeReason ?? this.#closedByUs())
+      }
+      const id = ++this.#lastId
+      const pending: Pending = {
+        resolve,
+        reject,
+        call: options,
+        timeoutMs,
+        timer: undefined,
+        lastProgress: -Infinity,
+        id,
+        stopListening: () => undefined,
+        onAbort: () => this.#abandon(pending, this.#cancelled()),
+      }
+      this.#pending.set(id, pending)
+      options.signal.addEventListener('abort', pending.onAbort, { once: true })
+      this.#startTimer(pending)
+      const text = requestText(id, options.method, paramsWithToken(options, id))
+      pending.stopListening = this.#transport.send(text, this.#exchange(pending))
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#end(this.#closedByUs())
+    await this.#transport?.close()
+  }
+
+  async #initialize(clientInfo: JsonObject, signal: AbortSignal): Promise<ServerDescription> {
+    const params = RawJson.fromValue<JsonObject>({
+      protocolVersion: LEGACY_VERSIONS[0],
+      capabilities: {},
+      clientInfo,
+    })
+    const options = { method: 'initialize', params, signal }
+    const { value } = await this.request(options, this.#target.timeouts.openMs)
+    const { protocolVersion, serverInfo, capabilities, instructions } = value
+    if (!LEGACY_VERSIONS.some((version) => version === protocolVersion)) {
+      throw new BackendProtocolError(
+        this.#target.name,
+        'the server speaks a protocol version that this gateway does not',
+      )
+    }
+    return {
+      protocolVersion: protocolVersion as string,
+      info: isJsonObject(serverInfo) ? serverInfo : {},
+      capabilities: isJsonObject(capabilities) ? capabilities : {},
+      instructions: typeof instructions === 'string' ? instructions : undefined,
+    }
+  }
+
+  #channel(): Channel {
+    return {
+      onMessage: (message) => this.#receive(message, undefined),
+      onNoise: (what) => this.#listener.onNoise(what),
+      onClose: (reason) => {
+        if (this.#end(reason)) this.#listener.onClose(reason)
+      },
+    }
+  }
+
+  #exchange(pending: Pending): Exchange {
+    return {
+      onMessage: (message) => this.#receive(message, pending),
+      onEnd: () => {
+        this.#settle(pending, () =>
+          pending.reject(
+            new BackendProtocolError(
+              this.#target.name,
+              'the server ended its answer without a result',
+            ),
+          ),
+        )
+      },
+      onError: (error) => this.#settle(pending, () => pending.reject(error)),
+    }
+  }
+
+  /** `asker` is the request on whose answer stream the message came; undefined on the shared channel. */
+  #receive(message: Message, asker: Pending | undefined): void {
+    switch (message.kind) {
+      case 'result':
+      case 'error': {
+        // A server that could not read our request cannot name its id; on HTTP the stream tells whose it is.
+        const unnamed = message.kind === 'error' && message.id === undefined
+        const pending = unnamed ? asker : this.#pending.get(message.id as RequestId)
+        if (pending === undefined) {
+          return this.#listener.onNoise('an answer to no request of ours')
+        }
+        return this.#settle(pending, () =>
+          message.kind === 'result'
+            ? pending.resolve(message.result)
+            : pending.reject(message.error),
+        )
+      }
+      case 'request':
+        return this.#answer(message)
+      case 'notification':
+        return this.#hear(message)
+    }
+  }
+
+  #answer(request: RequestMessage): void {
+    const text =
+      request.method === 'ping'
+        ? resultText(request.id, EMPTY_OBJECT)
+        : errorText(
+            request.id,
+            new JsonRpcError(
+              ErrorCode.MethodNotFound,
+              `this client declared no capability for ${request.method}`,
+            ),
+          )
+    this.#transport?.send(text, IGNORE)
+  }
+
+  #hear({ method, params }: NotificationMessage): void {
+    const kind = LIST_CHANGED[method]
+    if (kind !== undefined) return this.#listener.onListChanged(kind)
+    if (method === 'notifications/progress') this.#progress(params)
+  }
+
+  #progress(params: RawObject): void {
+    const { progressToken, progress } = params.value
+    const pending = this.#pending.get(progressToken as RequestId)
+    // Only live tokens that we gave, and only values that grow, go on (mcp-protocol.md §2.5).
+    if (pending?.call.notify === undefined || !pending.call.wantsProgress) return
+    if (typeof progress !== 'number' || progress <= pending.lastProgress) return
+    pending.lastProgress = progress
+    this.#startTimer(pending)
+    pending.call.notify({
+      method: 'notifications/progress',
+      params: withMembers(params, { progressToken: undefined }),
+    })
+  }
+
+  #startTimer(pending: Pending): void {
+    if (pending.timeoutMs === 0) return
+    if (pending.timer !== undefined) {
+      pending.timer.refresh()
+      return
+    }
+    pending.timer = setTimeout(() => {
+      const message = `the server did not answer within ${pending.timeoutMs} ms`
+      this.#abandon(pending, new BackendTimeoutError(this.#target.name, message))
+    }, pending.timeoutMs)
+  }
+
+  /** Nobody waits any more: says so to the server, so that it can stop. */
+  #abandon(pending: Pending, error: Error): void {
+    this.#settle(pending, () => {
+      pending.stopListening()
+      // 2025-11-25 basic/utilities/cancellation: `initialize` must not be cancelled.
+      if (pending.call.method !== 'initialize') {
+        this.#notify(
+          'notifications/cancelled',
+          RawJson.fromValue<JsonObject>({ requestId: pending.id, reason: error.message }),
+        )
+      }
+      pending.reject(error)
+    })
+  }
+
+  #notify(method: string, params?: RawObject): void {
+    this.#transport?.send(notificationText(method, params), IGNORE)
+  }
+
+  #settle(pending: Pending, tell: () => void): void {
+    if (!this.#pending.delete(pending.id)) return
+    clearTimeout(pending.timer)
+    pending.call.signal.removeEventListener('abort', pending.onAbort)
+    tell()
+  }
+
+  /** Fails what is in flight. Returns false where the session had ended before. */
+  #end(reason: Error): boolean {
+    if (this.#closeReason !== undefined) return false
+    this.#closeReason = reason
+    for (const pending of this.#pending.values()) {
+      this.#settle(pending, () => pending.reject(reason))
+    }
+    return true
+  }
+
+  #cancelled(): CallCancelledError {
+    return new CallCancelledError(this.#target.name, 'the caller cancelled the request')
+  }
+
+  #closedByUs(): BackendUnreachableError {
+    return new BackendUnreachableError(this.#target.name, 'the session was closed', false)
+  }
+}
+
+/** For messages that have no answer: what becomes of them shows in the requests around them. */
+const IGNORE: Exchange = {
+  onMessage: () => undefined,
+  onEnd: () => undefined,
+  onError: () => undefined,
+}
+
+function paramsWithToken({ params, wantsProgress }: RequestOptions, token: RequestId): RawObject {
+  return wantsProgress === true
+    ? withMeta(params, { progressToken: JSON.stringify(token) })
+    : params
+}

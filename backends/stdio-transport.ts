@@ -1,0 +1,139 @@
+/**
+ * A server as a child process, spoken to over stdin and stdout. The SDK's transport owns framing, the child's
+ * small environment and the polite end (stdin, SIGTERM, SIGKILL); here is what it leaves to us: the
+ * process group, so that what the child itself started goes too, and what to do with noise and stderr.
+ */
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
+import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { BackendUnreachableError, reasonOf } from './errors.js'
+import { findCommand } from './find-command.js'
+import { guardProcess, killGroup, ownGroupCommand } from './orphan-guard.js'
+import type { Endpoint, Target } from './target.js'
+import type { Channel, Exchange, Transport } from './transport.js'
+import { InvalidMessageError, messageFromValue } from './wire/json-rpc.js'
+import type { JsonValue } from './wire/raw-json.js'
+
+/** Longer lines would be held in memory several times over; such a child is ended. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024
+const MAX_STDERR_CHARS = 4_096
+
+export type StdioEndpoint = Extract<Endpoint, { kind: 'stdio' }>
+
+/**
+ * Starts the child.
+ * @throws BackendUnreachableError where the command cannot be found or started.
+ */
+export async function openStdioTransport(
+  target: Target,
+  endpoint: StdioEndpoint,
+  channel: Channel,
+  onStderr: (line: string) => void,
+): Promise<Transport> {
+  const fail = (why: string, cause?: unknown) =>
+    new BackendUnreachableError(target.name, why, false, cause)
+  const program = await findCommand(endpoint.command, endpoint.cwd, endpoint.env['PATH'])
+  if (program === undefined) throw fail(`the command "${endpoint.command}" was not found`)
+  const [command, ...args] = ownGroupCommand(program, endpoint.args)
+
+  const child = new StdioClientTransport({
+    command,
+    args,
+    env: { ...endpoint.env },
+    stderr: 'pipe',
+    maxBufferSize: MAX_LINE_BYTES,
+    ...(endpoint.cwd === undefined ? {} : { cwd: endpoint.cwd }),
+  })
+  // An unread stderr pipe would block the child once it is full.
+  if (child.stderr instanceof Readable) {
+    createInterface({ input: child.stderr }).on('line', (line) =>
+      onStderr(line.slice(0, MAX_STDERR_CHARS)),
+    )
+  }
+  const transport = new StdioTransport(target, child, channel)
+  try {
+    await child.start()
+  } catch (cause) {
+    throw fail(`the command "${endpoint.command}" did not start: ${reasonOf(cause)}`, cause)
+  }
+  transport.started()
+  return transport
+}
+
+class StdioTransport implements Transport {
+  readonly #target: Target
+  readonly #child: StdioClientTransport
+  readonly #channel: Channel
+  #release: (() => void) | undefined
+  #pid: number | undefined
+  #gone = false
+  #closing = false
+
+  constructor(target: Target, child: StdioClientTransport, channel: Channel) {
+    this.#target = target
+    this.#child = child
+    this.#channel = channel
+    child.onmessage = (message) => this.#receive(message)
+    child.onerror = (error) => {
+      if (!this.#closing) channel.onNoise(`stdout: ${reasonOf(error).slice(0, 200)}`)
+    }
+    child.onclose = () => this.#exited()
+  }
+
+  /** From now on the child cannot outlive us. */
+  started(): void {
+    this.#pid = this.#child.pid ?? undefined
+    if (this.#pid !== undefined) this.#release = guardProcess(this.#pid)
+  }
+
+  send(text: string, exchange: Exchange): () => void {
+    if (this.#gone) {
+      exchange.onError(this.#unreachable(false))
+      return () => undefined
+    }
+    // The SDK prints the message itself, so it wants the parsed form.
+    this.#child.send(JSON.parse(text) as JSONRPCMessage).catch((cause: unknown) => {
+      exchange.onError(new BackendUnreachableError(this.#target.name, reasonOf(cause), true, cause))
+    })
+    return () => undefined
+  }
+
+  opened(): void {}
+
+  listen(): void {}
+
+  async close(): Promise<void> {
+    if (this.#closing) return
+    this.#closing = true
+    await this.#child.close()
+    this.#sweep()
+  }
+
+  #receive(value: JSONRPCMessage): void {
+    try {
+      this.#channel.onMessage(messageFromValue(value as unknown as JsonValue))
+    } catch (error) {
+      if (!(error instanceof InvalidMessageError)) throw error
+      this.#channel.onNoise(`stdout: ${error.message}`)
+    }
+  }
+
+  #exited(): void {
+    this.#gone = true
+    this.#sweep()
+    if (!this.#closing) this.#channel.onClose(this.#unreachable(true))
+  }
+
+  /** What the child started and left behind (`npx`, `sh -c`) goes with it. */
+  #sweep(): void {
+    if (this.#pid === undefined) return
+    killGroup(this.#pid)
+    this.#release?.()
+    this.#pid = undefined
+  }
+
+  #unreachable(sent: boolean): BackendUnreachableError {
+    return new BackendUnreachableError(this.#target.name, 'the process has exited', sent)
+  }
+}

@@ -1,0 +1,36 @@
+/** How messages travel to one upstream server; one interface over Streamable HTTP and stdio. */
+import type { Message } from './wire/json-rpc.js'
+
+/** What comes of one message we sent. After `onEnd` or `onError` nothing more comes. */
+export interface Exchange {
+  /** A message that came in answer: HTTP only. A stdio server answers on the channel. */
+  onMessage(message: Message): void
+  /** The server will say no more in answer: HTTP only. */
+  onEnd(): void
+  onError(error: Error): void
+}
+
+/** What comes without belonging to a message we sent. */
+export interface Channel {
+  onMessage(message: Message): void
+  /** The connection is gone and does not come back. */
+  onClose(reason: Error): void
+  /** Something that is not the protocol, and is passed over. */
+  onNoise(what: string): void
+}
+
+export interface Transport {
+  /**
+   * Sends one message. Returns a way to stop listening for what comes of it.
+   * Never throws: failures reach `exchange.onError`.
+   */
+  send(text: string, exchange: Exchange): () => void
+  /** Called once the session is open, with the version both sides agreed on. */
+  opened(protocolVersion: string): void
+  /** Starts watching for what comes unasked (the GET stream of HTTP; stdio always hears it). */
+  listen(): void
+  /** Ends the session at the server and releases everything. Never rejects. */
+  close(): Promise<void>
+}
+
+export type OpenTransport = (channel: Channel, signal: AbortSignal) => Promise<Transport>

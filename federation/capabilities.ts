@@ -1,0 +1,75 @@
+/** What a virtual server says of itself: the sum of what its backends can, and whose instructions are whose. */
+import type { JsonObject, ServerDescription, Target } from '../backends/index.js'
+import { isJsonObject } from '../backends/index.js'
+
+/** One backend, or `undefined` where it has not been heard yet. */
+export interface Described {
+  readonly target: Target
+  readonly server: ServerDescription | undefined
+}
+
+/** The whole goes into every client's context; a backend's share is bounded too. */
+const MAX_INSTRUCTIONS_CHARS = 32_768
+const MAX_SECTION_CHARS = 4_096
+
+/**
+ * Capabilities for `initialize`. A backend not heard yet may have any of them, and capabilities cannot be added
+ * later, so they are promised; its lists are empty until it comes. Lists change whenever a backend comes or goes,
+ * so `listChanged` is ours to promise. Only what this gateway relays is promised at all.
+ */
+export function mergeCapabilities(backends: readonly Described[]): JsonObject {
+  const some = (capability: string): boolean =>
+    mayOffer(
+      backends.map((it) => it.server),
+      capability,
+    )
+  const merged: JsonObject = {}
+  if (some('tools')) merged['tools'] = { listChanged: true }
+  if (some('prompts')) merged['prompts'] = { listChanged: true }
+  if (some('resources')) merged['resources'] = { listChanged: true }
+  if (some('completions')) merged['completions'] = {}
+  const ui = uiExtension(backends)
+  if (ui !== undefined) merged['extensions'] = { [UI_EXTENSION]: ui }
+  return merged
+}
+
+/** Whether one of these has a capability or, not having been heard yet, may have it; so may those still to come. */
+export function mayOffer(
+  servers: readonly (ServerDescription | undefined)[],
+  capability: string,
+): boolean {
+  if (servers.length === 0) return true
+  return servers.some((it) => it === undefined || it.capabilities[capability] !== undefined)
+}
+
+/** The gateway's own text, then a section for each backend that has one, under the prefix of its tools. */
+export function mergeInstructions(
+  own: string,
+  backends: readonly Described[],
+  labelled: boolean,
+): string | undefined {
+  const sections = own === '' ? [] : [own]
+  for (const { target, server } of backends) {
+    const text = server?.instructions?.trim()
+    if (text === undefined || text === '') continue
+    const bounded = text.length > MAX_SECTION_CHARS ? `${text.slice(0, MAX_SECTION_CHARS)}…` : text
+    sections.push(
+      labelled ? `## ${target.prefix === '' ? target.name : target.prefix}\n\n${bounded}` : bounded,
+    )
+  }
+  const whole = sections.join('\n\n').slice(0, MAX_INSTRUCTIONS_CHARS)
+  return whole === '' ? undefined : whole
+}
+
+/** MCP Apps need nothing of us but that `ui://` resources resolve, so the settings of all backends are united. */
+const UI_EXTENSION = 'io.modelcontextprotocol/ui'
+
+function uiExtension(backends: readonly Described[]): JsonObject | undefined {
+  let united: JsonObject | undefined
+  for (const { server } of backends) {
+    const extensions = server?.capabilities['extensions']
+    const settings = isJsonObject(extensions) ? extensions[UI_EXTENSION] : undefined
+    if (isJsonObject(settings)) united = { ...united, ...settings }
+  }
+  return united
+}

@@ -1,0 +1,150 @@
+/**
+ * Keeps the catalog of one backend current: reads it on connection, reads again what the backend says has
+ * changed, and keeps the last good list while a new one cannot be had.
+ */
+import type { Backend, BackendState, ServerDescription } from '../backends/index.js'
+import { reasonOf } from '../backends/index.js'
+import type { BackendCatalog, CatalogKind } from './catalog.js'
+import { CATALOG_KINDS, drainList, NO_ITEMS } from './catalog.js'
+import type { Unavailable } from './errors.js'
+
+/** Several changes in one breath make one refresh. */
+const DEBOUNCE_MS = 20
+const FIRST_RETRY_MS = 1_000
+const LONGEST_RETRY_MS = 30_000
+
+export interface KeeperListener {
+  /** There is a new catalog, or the backend became (un)available. */
+  onCatalog(keeper: CatalogKeeper): void
+  onOddItem(keeper: CatalogKeeper, what: string): void
+}
+
+export class CatalogKeeper {
+  readonly backend: Backend
+  readonly #listener: KeeperListener
+  readonly #stale = new Set<CatalogKind>()
+  readonly #addedAt = Date.now()
+  #catalog: BackendCatalog | undefined
+  #failure: { readonly reason: string; readonly since: number } | undefined
+  #timer: NodeJS.Timeout | undefined
+  #refreshing = false
+  #retryMs = FIRST_RETRY_MS
+  #closed = false
+  #wake: (() => void)[] = []
+
+  constructor(backend: Backend, listener: KeeperListener) {
+    this.backend = backend
+    this.#listener = listener
+  }
+
+  /** The last good lists; `undefined` before the first. */
+  get catalog(): BackendCatalog | undefined {
+    return this.#catalog
+  }
+
+  /** Whether the first attempt has come to an end, good or bad. */
+  get settled(): boolean {
+    return (
+      this.#catalog !== undefined ||
+      this.#failure !== undefined ||
+      this.backend.state.status === 'unreachable'
+    )
+  }
+
+  /** Why the lists of this backend are missing or may be old; `undefined` while all is well. */
+  get unavailable(): Unavailable | undefined {
+    const { state, target } = this.backend
+    const report = (reason: string, since: number): Unavailable => ({
+      target: target.name,
+      reason,
+      since: new Date(since).toISOString(),
+    })
+    if (state.status === 'unreachable') return report(state.reason, state.since)
+    if (state.status !== 'ready') return report('not connected yet', state.since)
+    if (this.#failure !== undefined) return report(this.#failure.reason, this.#failure.since)
+    return this.#catalog === undefined
+      ? report('its lists are being read', this.#addedAt)
+      : undefined
+  }
+
+  /** Waits until `settled`, but not past `deadlineMs` after the backend was added. */
+  async settle(deadlineMs: number): Promise<void> {
+    const leftMs = this.#addedAt + deadlineMs - Date.now()
+    if (this.settled || leftMs <= 0) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, leftMs)
+      this.#wake.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  onState(state: BackendState): void {
+    if (state.status === 'ready') this.refresh(CATALOG_KINDS)
+    else this.#tell()
+  }
+
+  /** Reads the lists again, soon and together with what else turns stale. */
+  refresh(kinds: readonly CatalogKind[]): void {
+    for (const kind of kinds) this.#stale.add(kind)
+    this.#schedule(this.#catalog === undefined ? 0 : DEBOUNCE_MS)
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    this.#tell()
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#closed || this.#refreshing) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.#refresh(), delayMs)
+  }
+
+  async #refresh(): Promise<void> {
+    const { state } = this.backend
+    if (state.status !== 'ready' || this.#stale.size === 0) return
+    const kinds = [...this.#stale]
+    this.#stale.clear()
+    this.#refreshing = true
+    const outcomes = await Promise.allSettled(kinds.map((kind) => this.#read(state.server, kind)))
+    this.#refreshing = false
+    if (this.#closed) return
+
+    const items = { ...(this.#catalog?.items ?? NO_ITEMS) }
+    let failure: unknown
+    let fresh = 0
+    for (const [index, kind] of kinds.entries()) {
+      const outcome = outcomes[index]
+      if (outcome?.status === 'fulfilled') {
+        items[kind] = outcome.value
+        fresh++
+      } else {
+        this.#stale.add(kind)
+        failure = outcome?.reason
+      }
+    }
+    if (fresh > 0) this.#catalog = { server: state.server, items }
+    if (failure === undefined) {
+      this.#failure = undefined
+      this.#retryMs = FIRST_RETRY_MS
+      if (this.#stale.size > 0) this.#schedule(DEBOUNCE_MS)
+    } else {
+      this.#failure = { reason: reasonOf(failure), since: this.#failure?.since ?? Date.now() }
+      this.#schedule(this.#retryMs)
+      this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
+    }
+    this.#tell()
+  }
+
+  #read(server: ServerDescription, kind: CatalogKind) {
+    return drainList(this.backend, server, kind, (what) => this.#listener.onOddItem(this, what))
+  }
+
+  #tell(): void {
+    if (this.settled || this.#closed) for (const wake of this.#wake.splice(0)) wake()
+    this.#listener.onCatalog(this)
+  }
+}

@@ -1,0 +1,132 @@
+/** What one backend offers: whole lists, drained over all pages, with the text of each item kept. */
+import type { Backend, JsonObject, RawObject, ServerDescription } from '../backends/index.js'
+import {
+  EMPTY_OBJECT,
+  ErrorCode,
+  isJsonObject,
+  JsonRpcError,
+  RawJson,
+  rawElements,
+  rawMembers,
+} from '../backends/index.js'
+
+export type CatalogKind = 'tools' | 'prompts' | 'resources' | 'templates'
+
+export const CATALOG_KINDS: readonly CatalogKind[] = ['tools', 'prompts', 'resources', 'templates']
+
+/** How each list is asked for: the method, where the items stand in its result, and what identifies one. */
+export const LISTS = {
+  tools: { method: 'tools/list', member: 'tools', key: 'name', capability: 'tools' },
+  prompts: { method: 'prompts/list', member: 'prompts', key: 'name', capability: 'prompts' },
+  resources: { method: 'resources/list', member: 'resources', key: 'uri', capability: 'resources' },
+  templates: {
+    method: 'resources/templates/list',
+    member: 'resourceTemplates',
+    key: 'uriTemplate',
+    capability: 'resources',
+  },
+} as const satisfies Record<CatalogKind, object>
+
+/** A tool, prompt, resource or template as the backend wrote it. `key` is its original name, URI or template. */
+export interface Item {
+  readonly key: string
+  readonly raw: RawObject
+}
+
+export interface BackendCatalog {
+  readonly server: ServerDescription
+  readonly items: Readonly<Record<CatalogKind, readonly Item[]>>
+}
+
+export const NO_ITEMS: BackendCatalog['items'] = {
+  tools: [],
+  prompts: [],
+  resources: [],
+  templates: [],
+}
+
+/** Lists without end are not believed. */
+const MAX_PAGES = 1_000
+const MAX_ITEMS = 100_000
+
+/** A list that does not end, or is none. */
+export class BadListError extends Error {
+  readonly code = 'ERR_BAD_LIST'
+}
+
+/**
+ * Reads all pages of one list (an empty cursor is a cursor: 2025-11-25 server/utilities/pagination). Items without
+ * a key, and second ones of the same key, are left out and told to `onOddItem`.
+ * @throws what `Backend.list` throws, or BadListError; then nothing of the list may be used
+ */
+export async function drainList(
+  backend: Backend,
+  server: ServerDescription,
+  kind: CatalogKind,
+  onOddItem: (what: string) => void,
+): Promise<readonly Item[]> {
+  const { method, member, key, capability } = LISTS[kind]
+  if (server.capabilities[capability] === undefined) return []
+  const items = new Map<string, Item>()
+  const cursors = new Set<string>()
+  let params: RawObject = EMPTY_OBJECT
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const result = await ask(backend, method, params, kind)
+    if (result === undefined) return []
+    for (const item of readItems(result, member, key, onOddItem)) {
+      if (items.has(item.key)) onOddItem(`${method}: "${clip(item.key)}" is listed twice`)
+      else items.set(item.key, item)
+    }
+    if (items.size > MAX_ITEMS) throw new BadListError(`${method}: more than ${MAX_ITEMS} items`)
+    const cursor = result.value['nextCursor']
+    if (typeof cursor !== 'string') return [...items.values()]
+    if (cursors.has(cursor)) throw new BadListError(`${method}: a cursor came twice`)
+    cursors.add(cursor)
+    params = RawJson.fromValue<JsonObject>({ cursor })
+  }
+  throw new BadListError(`${method}: more than ${MAX_PAGES} pages`)
+}
+
+async function ask(
+  backend: Backend,
+  method: string,
+  params: RawObject,
+  kind: CatalogKind,
+): Promise<RawObject | undefined> {
+  try {
+    return await backend.list(method, params)
+  } catch (error) {
+    // Many servers have resources and never heard of templates.
+    const unknown = error instanceof JsonRpcError && error.rpcCode === ErrorCode.MethodNotFound
+    if (kind === 'templates' && unknown) return undefined
+    throw error
+  }
+}
+
+function* readItems(
+  result: RawObject,
+  member: string,
+  key: string,
+  onOddItem: (what: string) => void,
+): Iterable<Item> {
+  const values = result.value[member]
+  const text = rawMembers(result.text).get(member)
+  if (!Array.isArray(values) || text === undefined) {
+    throw new BadListError(`the result has no array "${member}"`)
+  }
+  const texts = rawElements(text)
+  for (const [index, value] of values.entries()) {
+    const id = isJsonObject(value) ? value[key] : undefined
+    const raw = texts[index]
+    if (isJsonObject(value) && typeof id === 'string' && raw !== undefined) {
+      yield { key: id, raw: RawJson.fromText(raw, value) }
+    } else {
+      onOddItem(`${member}[${index}] has no "${key}"`)
+    }
+  }
+}
+
+/** A peer's text for a message of ours. */
+function clip(text: string): string {
+  return text.slice(0, 128)
+}

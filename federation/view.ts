@@ -1,0 +1,144 @@
+/**
+ * One published picture of many backends: the lists as clients get them, and the way back from every exposed name.
+ * Built once per change and never changed after, so that a list is a look-up and a call finds its owner without
+ * a search.
+ */
+import type { RawObject, Target } from '../backends/index.js'
+import { RawJson, withMembers } from '../backends/index.js'
+import type { BackendCatalog, CatalogKind, Item } from './catalog.js'
+import { LISTS } from './catalog.js'
+import type { ItemKind } from './errors.js'
+import { AmbiguousItemError, UnknownItemError } from './errors.js'
+import type { Collision, Named, Naming, Offer } from './naming.js'
+import { nameItems } from './naming.js'
+import type { Pattern } from './pattern.js'
+import { globPattern, matches } from './pattern.js'
+import { UriIndex } from './resource-uri.js'
+import { mapToolUris } from './result-uris.js'
+
+/** One backend's part in a view. */
+export interface ViewMember {
+  readonly target: Target
+  readonly catalog: BackendCatalog
+}
+
+export interface NameRoute {
+  readonly target: Target
+  readonly original: string
+}
+
+export interface View {
+  readonly tools: NameIndex
+  readonly prompts: NameIndex
+  readonly uris: UriIndex
+  readonly collisions: readonly Collision[]
+  /** The array of each list, as JSON text. */
+  readonly lists: Readonly<Record<CatalogKind, string>>
+}
+
+export function buildView(members: readonly ViewMember[], naming: Naming): View {
+  const offers = (kind: CatalogKind): Offer[] =>
+    members.map(({ target, catalog }) => ({ target, items: catalog.items[kind] }))
+  const chosen = (kind: CatalogKind): Offer[] => offers(kind).map(chooseItems)
+
+  const tools = nameItems(chosen('tools'), naming)
+  const prompts = nameItems(chosen('prompts'), naming)
+  const uris = new UriIndex(offers('resources'), offers('templates'))
+  const { changesUris } = uris
+  const toolText = ({ target, item, exposed }: Named): string => {
+    const tool = changesUris ? mapToolUris(item.raw, (uri) => uris.expose(target, uri)) : item.raw
+    return renamed(tool, 'name', item.key, exposed)
+  }
+  return {
+    tools: new NameIndex('tool', tools.named),
+    prompts: new NameIndex('prompt', prompts.named),
+    uris,
+    collisions: [...tools.collisions, ...prompts.collisions],
+    lists: {
+      tools: arrayText(tools.named, toolText),
+      prompts: arrayText(prompts.named, itemText('prompts')),
+      resources: arrayText(uris.resources, itemText('resources')),
+      templates: arrayText(uris.templates, itemText('templates')),
+    },
+  }
+}
+
+/** Exposed name → who serves it under which name. */
+export class NameIndex {
+  readonly #kind: ItemKind
+  readonly #exposed = new Map<string, NameRoute>()
+  readonly #bare = new Map<string, string[]>()
+
+  constructor(kind: ItemKind, named: readonly Named[]) {
+    this.#kind = kind
+    for (const { exposed, target, item } of named) {
+      this.#exposed.set(exposed, { target, original: item.key })
+      const others = this.#bare.get(item.key)
+      if (others === undefined) this.#bare.set(item.key, [exposed])
+      else others.push(exposed)
+    }
+  }
+
+  get size(): number {
+    return this.#exposed.size
+  }
+
+  /**
+   * The owner of an exposed name; of a bare one where a single backend has it, because the pages of MCP Apps call
+   * their tools by the names they gave them.
+   * @throws UnknownItemError, AmbiguousItemError
+   */
+  resolve(name: string): NameRoute {
+    const route = this.#exposed.get(name)
+    if (route !== undefined) return route
+    const candidates = this.#bare.get(name) ?? []
+    if (candidates.length > 1) throw new AmbiguousItemError(this.#kind, name, candidates)
+    const [exposed] = candidates
+    const fallback = exposed === undefined ? undefined : this.#exposed.get(exposed)
+    if (fallback === undefined) throw new UnknownItemError(this.#kind, name)
+    return fallback
+  }
+}
+
+function chooseItems({ target, items }: Offer): Offer {
+  if (target.include.length === 0 && target.exclude.length === 0) return { target, items }
+  const include = target.include.map(globPattern)
+  const exclude = target.exclude.map(globPattern)
+  return {
+    target,
+    items: items.filter(
+      (item) => (include.length === 0 || anyOf(include, item)) && !anyOf(exclude, item),
+    ),
+  }
+}
+
+function anyOf(patterns: readonly Pattern[], { key }: Item): boolean {
+  return patterns.some((pattern) => matches(pattern, key))
+}
+
+function itemText(kind: CatalogKind) {
+  return ({ item, exposed }: { readonly item: Item; readonly exposed: string }): string =>
+    renamed(item.raw, LISTS[kind].key, item.key, exposed)
+}
+
+function arrayText<T>(items: readonly T[], text: (item: T) => string): string {
+  return `[${items.map(text).join(',')}]`
+}
+
+/** Texts made for earlier views: most items of a view are those of the last. */
+const renamedTexts = new WeakMap<RawObject, { readonly exposed: string; readonly text: string }>()
+
+function renamed(raw: RawObject, key: string, original: string, exposed: string): string {
+  if (exposed === original) return raw.text
+  const known = renamedTexts.get(raw)
+  if (known?.exposed === exposed) return known.text
+  const { text } = withMembers(raw, { [key]: JSON.stringify(exposed) })
+  renamedTexts.set(raw, { exposed, text })
+  return text
+}
+
+/** A result that holds one list, as its JSON text. */
+export function listResult(member: string, array: string, meta: string | undefined): RawObject {
+  const tail = meta === undefined ? '' : `,"_meta":${meta}`
+  return RawJson.fromText(`{"${member}":${array}${tail}}`)
+}

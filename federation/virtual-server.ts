@@ -1,0 +1,268 @@
+/**
+ * Many backends as one MCP server, in neutral form: lists from memory, and each call to the backend that owns it.
+ * It knows neither HTTP, tokens nor eras. `/mcp` is one of these over all targets, `/mcp/<target>` one over one.
+ */
+import { LRUCache } from 'lru-cache'
+import type {
+  Call,
+  JsonObject,
+  JsonValue,
+  RawObject,
+  Target,
+  TargetName,
+} from '../backends/index.js'
+import { isJsonObject, JsonRpcError, RawJson, rawMembers, withMembers } from '../backends/index.js'
+import { mayOffer, mergeCapabilities, mergeInstructions } from './capabilities.js'
+import type { CatalogKind } from './catalog.js'
+import { LISTS } from './catalog.js'
+import type { CatalogKeeper } from './catalog-keeper.js'
+import type { Unavailable } from './errors.js'
+import {
+  InvalidParamsError,
+  ListUnavailableError,
+  UnknownItemError,
+  UnknownMethodError,
+} from './errors.js'
+import type { Collision } from './naming.js'
+import type { UriRoute } from './resource-uri.js'
+import { mapUris, urisOf } from './result-uris.js'
+import type { FederationSettings } from './settings.js'
+import type { NameRoute, View } from './view.js'
+import { buildView, listResult } from './view.js'
+
+/** The lists clients can be told have changed; templates are told of as resources. */
+export type ChangedList = 'tools' | 'prompts' | 'resources'
+
+export interface ServerSelf {
+  readonly capabilities: JsonObject
+  readonly instructions: string | undefined
+  readonly serverInfo: JsonObject
+}
+
+export interface VirtualServerOptions {
+  readonly settings: FederationSettings
+  /** Version told to clients where the settings give none. */
+  readonly version: string
+  /** The keepers of this server's backends by target, in order. */
+  readonly keepers: () => ReadonlyMap<TargetName, CatalogKeeper>
+  /** One target alone, under its original names. */
+  readonly alone: boolean
+}
+
+/** A list asked for right after start waits this long for backends that are still being connected, then never. */
+const START_GRACE_MS = 3_000
+/** Links seen in results, so that reading one finds its backend without asking around. */
+const MAX_REMEMBERED_LINKS = 10_000
+
+const META_UNAVAILABLE = 'mcp-junction.dev/unavailable'
+
+export class VirtualServer {
+  readonly #options: VirtualServerOptions
+  readonly #links = new LRUCache<string, Target>({ max: MAX_REMEMBERED_LINKS })
+  readonly #listeners = new Set<(changed: readonly ChangedList[]) => void>()
+  #view: View | undefined
+  #announced: View['lists'] | undefined
+
+  constructor(options: VirtualServerOptions) {
+    this.#options = options
+  }
+
+  /** What this server says of itself; no backend is asked. */
+  describe(): ServerSelf {
+    const { settings, version, alone } = this.#options
+    const backends = this.#keepers.map(({ backend, catalog }) => ({
+      target: backend.target,
+      server: catalog?.server,
+    }))
+    const { name, version: configured, title } = settings.serverInfo
+    return {
+      capabilities: mergeCapabilities(backends),
+      instructions: mergeInstructions(settings.instructions, backends, !alone),
+      serverInfo: {
+        name,
+        version: configured ?? version,
+        ...(title === undefined ? {} : { title }),
+      },
+    }
+  }
+
+  /**
+   * A whole list from memory. Missing or old parts are named in its `_meta`.
+   * @throws ListUnavailableError
+   */
+  async list(kind: CatalogKind): Promise<RawObject> {
+    const keepers = this.#keepers
+    await Promise.all(keepers.map((keeper) => keeper.settle(START_GRACE_MS)))
+    const unavailable = this.unavailable()
+    const { failureMode } = this.#options.settings
+    const nothing = keepers.length > 0 && keepers.every(({ catalog }) => catalog === undefined)
+    if (nothing || (failureMode === 'closed' && unavailable.length > 0)) {
+      throw new ListUnavailableError(unavailable)
+    }
+    const meta =
+      unavailable.length === 0 ? undefined : JSON.stringify({ [META_UNAVAILABLE]: unavailable })
+    return listResult(LISTS[kind].member, this.#currentView().lists[kind], meta)
+  }
+
+  /** Whether a backend has this capability, or may turn out to have it. */
+  offers(capability: string): boolean {
+    const servers = this.#keepers.map(({ catalog }) => catalog?.server)
+    return mayOffer(servers, capability)
+  }
+
+  unavailable(): readonly Unavailable[] {
+    return this.#keepers.flatMap(({ unavailable }) => unavailable ?? [])
+  }
+
+  get collisions(): readonly Collision[] {
+    return this.#currentView().collisions
+  }
+
+  /**
+   * Passes a call to the backend that owns what it names.
+   * @throws one of `errors.ts`, or what `Backend.call` throws
+   */
+  async call(call: Call): Promise<RawObject> {
+    switch (call.method) {
+      case 'tools/call':
+        return this.#callNamed(call, this.#currentView().tools.resolve(stringParam(call, 'name')))
+      case 'prompts/get':
+        return this.#callNamed(call, this.#currentView().prompts.resolve(stringParam(call, 'name')))
+      case 'resources/read':
+        return this.#read(call)
+      case 'completion/complete':
+        return this.#complete(call)
+      default:
+        throw new UnknownMethodError(`Method not found: ${call.method.slice(0, 128)}`)
+    }
+  }
+
+  /** Calls `listener` with the lists that clients see changed. Returns the way to stop. */
+  onListChanged(listener: (changed: readonly ChangedList[]) => void): () => void {
+    this.#announced ??= this.#currentView().lists
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** A catalog of one of the backends is new: the next look sees it. */
+  invalidate(): void {
+    this.#view = undefined
+  }
+
+  /** Tells the listeners which lists they see changed since they were last told. */
+  announce(): void {
+    if (this.#listeners.size === 0) {
+      this.#announced = undefined
+      return
+    }
+    const before = this.#announced
+    const { lists } = this.#currentView()
+    this.#announced = lists
+    if (before === undefined) return
+    const changed = (['tools', 'prompts', 'resources'] as const).filter(
+      (kind) =>
+        lists[kind] !== before[kind] ||
+        (kind === 'resources' && lists.templates !== before.templates),
+    )
+    if (changed.length > 0) for (const listener of this.#listeners) listener(changed)
+  }
+
+  get #keepers(): readonly CatalogKeeper[] {
+    return [...this.#options.keepers().values()]
+  }
+
+  #currentView(): View {
+    if (this.#view !== undefined) return this.#view
+    const { settings, alone } = this.#options
+    const members = this.#keepers.flatMap(({ backend: { target }, catalog }) =>
+      catalog === undefined
+        ? []
+        : [{ target: alone ? { ...target, prefix: '' } : target, catalog }],
+    )
+    return (this.#view = buildView(members, settings.naming))
+  }
+
+  async #callNamed(call: Call, { target, original }: NameRoute): Promise<RawObject> {
+    const params = withMembers(call.params, { name: JSON.stringify(original) })
+    return this.#send(target, { ...call, params })
+  }
+
+  async #send(target: Target, call: Call): Promise<RawObject> {
+    const keeper = this.#options.keepers().get(target.name)
+    if (keeper === undefined) throw new UnknownItemError('tool', target.name)
+    const result = await keeper.backend.call(call)
+    const { uris } = this.#currentView()
+    for (const uri of urisOf(result.value)) this.#remember(target, uri)
+    if (!uris.changesUris) return result
+    return mapUris(result, (uri) => uris.expose(target, uri))
+  }
+
+  async #read(call: Call): Promise<RawObject> {
+    const uri = stringParam(call, 'uri')
+    const route = this.#currentView().uris.resolve(uri) ?? this.#remembered(uri)
+    if (route !== undefined) {
+      const params = withMembers(call.params, { uri: JSON.stringify(route.uri) })
+      return this.#send(route.target, { ...call, params })
+    }
+    return this.#probe(call, uri)
+  }
+
+  /** Nobody listed it and nobody linked it; a server may still have it. Reading changes nothing, so all are asked. */
+  async #probe(call: Call, uri: string): Promise<RawObject> {
+    for (const { backend, catalog } of this.#keepers) {
+      if (catalog?.server.capabilities['resources'] === undefined) continue
+      if (backend.state.status !== 'ready') continue
+      try {
+        const result = await this.#send(backend.target, call)
+        this.#links.set(uri, backend.target)
+        return result
+      } catch (error) {
+        if (!(error instanceof JsonRpcError)) throw error
+      }
+    }
+    throw new UnknownItemError('resource', uri)
+  }
+
+  async #complete(call: Call): Promise<RawObject> {
+    const ref = call.params.value['ref']
+    if (!isJsonObject(ref)) throw new InvalidParamsError('"ref" must be an object')
+    const view = this.#currentView()
+    let target: Target
+    let change: Record<string, string>
+    if (ref['type'] === 'ref/prompt') {
+      const route = view.prompts.resolve(stringIn(ref, 'ref.name', 'name'))
+      target = route.target
+      change = { name: JSON.stringify(route.original) }
+    } else if (ref['type'] === 'ref/resource') {
+      const uri = stringIn(ref, 'ref.uri', 'uri')
+      const route = view.uris.resolve(uri) ?? this.#remembered(uri)
+      if (route === undefined) throw new UnknownItemError('resource', uri)
+      target = route.target
+      change = { uri: JSON.stringify(route.uri) }
+    } else {
+      throw new InvalidParamsError('"ref.type" must be "ref/prompt" or "ref/resource"')
+    }
+    const raw = RawJson.fromText<JsonObject>(rawMembers(call.params.text).get('ref') ?? '{}')
+    const params = withMembers(call.params, { ref: withMembers(raw, change).text })
+    return this.#send(target, { ...call, params })
+  }
+
+  #remember(target: Target, uri: string): void {
+    if (this.#currentView().uris.expose(target, uri) === uri) this.#links.set(uri, target)
+  }
+
+  #remembered(uri: string): UriRoute | undefined {
+    const target = this.#links.get(uri)
+    return target === undefined ? undefined : { target, uri }
+  }
+}
+
+function stringParam(call: Call, key: string): string {
+  return stringIn(call.params.value, key, key)
+}
+
+function stringIn(object: { [key: string]: JsonValue }, path: string, key: string): string {
+  const value = object[key]
+  if (typeof value !== 'string') throw new InvalidParamsError(`"${path}" must be a string`)
+  return value
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+/** The command: arguments, signals and exit codes. The only file that ends the process. */
+import { parseArgs } from 'node:util'
+import { schema } from './commands/schema.js'
+import { serve } from './commands/serve.js'
+import { UsageError } from './commands/usage.js'
+import { validate } from './commands/validate.js'
+import { ConfigError } from './config/problems.js'
+import { VERSION } from './version.js'
+
+const USAGE = `mcp-junction ${VERSION}: one /mcp URL in front of all your MCP servers
+
+  mcp-junction [serve] [--config FILE|DIR] [--port N] [--host H] [--log-level L]
+  mcp-junction validate --config FILE|DIR   check a configuration; nothing is started
+  mcp-junction schema                       print the JSON Schema of the configuration
+
+Without --config: ./junction.yaml or ./junction.json.
+Log levels: trace, debug, info, warn, error, silent.
+`
+
+const OPTIONS = {
+  config: { type: 'string', short: 'c' },
+  port: { type: 'string', short: 'p' },
+  host: { type: 'string' },
+  'log-level': { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const
+
+/** Returns the exit code: 0 fine, 1 it ran and failed, 2 wrong usage or configuration. */
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parse(args)
+  const [command = 'serve', ...rest] = positionals
+  if (values.help === true) return print(USAGE)
+  if (values.version === true) return print(`${VERSION}\n`)
+  if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`)
+  switch (command) {
+    case 'serve':
+      return serve({ ...values, logLevel: values['log-level'] })
+    case 'validate':
+      return validate(values.config)
+    case 'schema':
+      return print(schema())
+    default:
+      throw new UsageError(`unknown command "${command}"`)
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text)
+  return 0
+}
+
+function report(error: unknown): number {
+  if (error instanceof UsageError) {
+    process.stderr.write(`${error.message}\n\n${USAGE}`)
+    return 2
+  }
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`)
+    return 2
+  }
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  return 1
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch(report)
+// Everything has been closed; what a library still holds open must not hold the process.
+process.exit()

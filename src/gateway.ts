@@ -1,0 +1,168 @@
+/**
+ * The composition root: builds all parts, wires them and starts them. Read this first.
+ *
+ *     client ═▶ http (guards) ─▶ mcp (era, session) ─▶ federation (which backend, which names) ─▶ backends ═▶ server
+ */
+import { randomBytes } from 'node:crypto'
+import type { Backend, BackendState, JsonObject, ListKind, Target } from '../backends/index.js'
+import { Registry } from '../backends/index.js'
+import type { CatalogKeeper, Collision } from '../federation/index.js'
+import { Federation } from '../federation/index.js'
+import type { Config } from './config/schema.js'
+import type { Readiness } from './http/app.js'
+import { createApp } from './http/app.js'
+import { Guards } from './http/guards.js'
+import type { Listener } from './http/listener.js'
+import { listen } from './http/listener.js'
+import { McpEndpoint } from './mcp/endpoint.js'
+import { SessionStore } from './session/session-store.js'
+import type { Logger } from './telemetry/logging.js'
+import { VERSION } from './version.js'
+
+/** Calls still running when the gateway closes get this long. */
+const DRAIN_MS = 10_000
+
+export interface Gateway {
+  /** Where clients connect, e.g. `http://127.0.0.1:8080/mcp`. */
+  readonly url: string
+  readonly port: number
+  readonly readiness: () => Readiness
+  /** Takes no new calls, lets running ones finish for ten seconds, ends all sessions and child processes. */
+  close(): Promise<void>
+}
+
+export interface GatewayOptions {
+  readonly logger: Logger
+  /** Hears of every change of a backend: its state, or what its lists hold. */
+  readonly onBackend?: (keeper: CatalogKeeper) => void
+}
+
+/**
+ * Starts a gateway; it listens when the promise resolves, and its backends connect meanwhile.
+ * @throws the error of `listen` where the port cannot be had
+ */
+export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
+  const { logger } = options
+  const clientInfo: JsonObject = { name: config.federation.serverInfo.name, version: VERSION }
+
+  const federation = new Federation(config.federation, VERSION, {
+    onCatalog: (keeper) => {
+      logCatalog(logger, keeper)
+      options.onBackend?.(keeper)
+    },
+    onOddItem: (target, what) => logger.warn({ target, what }, 'left out of the catalog'),
+    onCollisions: (collisions) => logCollisions(logger, collisions),
+  })
+  const registry = new Registry(clientInfo, {
+    onAdded: (backend) => federation.add(backend),
+    onRemoved: (backend) => federation.remove(backend),
+    onState: (backend, state) => {
+      logState(logger, backend, state)
+      federation.onState(backend, state)
+    },
+    onListChanged: (backend: Backend, kind: ListKind) => federation.onListChanged(backend, kind),
+    onStderr: ({ target }, line) =>
+      logger.info({ target: target.name, stderr: line }, 'server log'),
+    onNoise: ({ target }, what) => logger.debug({ target: target.name, what }, 'not the protocol'),
+  })
+  const sessions = new SessionStore(config.sessions, sessionKeys(config, logger), ({ seed }) =>
+    registry.release(seed.uid),
+  )
+  const endpoint = new McpEndpoint({
+    sessions,
+    maxBodyBytes: config.listen.maxBodyBytes,
+    serverOf: (name) => (name === '' ? federation.merged : federation.single(name)),
+    onInternalError: (error) => logger.error({ err: error }, 'internal error'),
+  })
+  const readiness = (): Readiness => readinessOf(federation.keepers)
+  const app = createApp({
+    path: config.listen.path,
+    guards: new Guards(config.listen),
+    endpoint,
+    readiness,
+  })
+
+  const listener = await listen(app, config.listen.host, config.listen.port)
+  const url = `http://${urlHost(config.listen.host)}:${listener.port}${config.listen.path}`
+  logger.info({ url, version: VERSION, targets: config.targets.length }, 'listening')
+  registry.apply(config.targets)
+
+  return {
+    url,
+    port: listener.port,
+    readiness,
+    close: () => closeAll(listener, sessions, endpoint, federation, registry),
+  }
+}
+
+async function closeAll(
+  listener: Listener,
+  sessions: SessionStore,
+  endpoint: McpEndpoint,
+  federation: Federation,
+  registry: Registry,
+): Promise<void> {
+  const closed = listener.close(DRAIN_MS)
+  // Streams would keep their connections open for ever; their clients come back by themselves, elsewhere.
+  for (const session of sessions) session.endStreams()
+  await closed
+  sessions.close()
+  endpoint.close()
+  federation.close()
+  await registry.close()
+}
+
+function sessionKeys(config: Config, logger: Logger): readonly Buffer[] {
+  if (config.sessions.keys.length > 0) return config.sessions.keys
+  logger.info('no sessions.keys: sessions end with this process')
+  return [randomBytes(32)]
+}
+
+/** Ready once every target has been tried: a dead one must not keep the others from being served. */
+function readinessOf(keepers: readonly CatalogKeeper[]): Readiness {
+  return {
+    ready: keepers.every((keeper) => keeper.settled),
+    targets: keepers.map(({ backend, unavailable }) => ({
+      target: backend.target.name,
+      ready: unavailable === undefined,
+      ...(unavailable === undefined ? {} : { reason: unavailable.reason }),
+    })),
+  }
+}
+
+function logState(logger: Logger, { target }: Backend, state: BackendState): void {
+  const at: { target: Target['name'] } = { target: target.name }
+  switch (state.status) {
+    case 'connecting':
+      return logger.info(at, 'reconnecting')
+    case 'ready': {
+      const { protocolVersion, info } = state.server
+      return logger.info({ ...at, protocolVersion, server: info['name'] }, 'connected')
+    }
+    case 'unreachable':
+      return logger.warn({ ...at, reason: state.reason }, 'unreachable')
+    case 'closed':
+      return logger.debug(at, 'closed')
+  }
+}
+
+function logCatalog(logger: Logger, { backend, catalog, unavailable }: CatalogKeeper): void {
+  if (catalog === undefined || backend.state.status !== 'ready') return
+  const counts = Object.fromEntries(
+    Object.entries(catalog.items).map(([kind, items]) => [kind, items.length]),
+  )
+  const at = { target: backend.target.name, ...counts }
+  if (unavailable === undefined) logger.info(at, 'catalog read')
+  else logger.warn({ ...at, reason: unavailable.reason }, 'catalog incomplete')
+}
+
+function logCollisions(logger: Logger, collisions: readonly Collision[]): void {
+  for (const { exposed, targets } of collisions.slice(0, 50)) {
+    logger.warn({ name: exposed, targets }, 'several targets claim this name; none serves it')
+  }
+}
+
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,81 @@
+/**
+ * Who may talk to us by name: `Host` and `Origin` are checked before anything else, because a web page can make a
+ * browser send requests to a server on its user's own machine (DNS rebinding; 2025-11-25 basic/transports).
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { RefusedError } from './refusal.js'
+import type { ListenSettings } from './settings.js'
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]', '::1'])
+
+const CORS_METHODS = 'GET, POST, DELETE'
+const CORS_HEADERS =
+  'Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID'
+const CORS_EXPOSED = 'Mcp-Session-Id, WWW-Authenticate'
+
+/**
+ * Checks a request against the listener's settings.
+ *
+ * `Host`: on a loopback address, loopback names and `allowedHosts`; elsewhere `allowedHosts`, or any where there
+ * are none. `Origin`: none (no browser), loopback ones on a loopback address, and `allowedOrigins`.
+ */
+export class Guards {
+  readonly #isLoopback: boolean
+  readonly #hosts: ReadonlySet<string>
+  readonly #origins: ReadonlySet<string>
+
+  constructor(settings: ListenSettings) {
+    this.#isLoopback = LOOPBACK.has(settings.host) || settings.host.startsWith('127.')
+    this.#hosts = new Set(settings.allowedHosts.map((host) => host.toLowerCase()))
+    this.#origins = new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase()))
+  }
+
+  /** @throws RefusedError 403 */
+  check(request: IncomingMessage): void {
+    const { host, origin } = request.headers
+    if (!this.#allowsHost(host)) {
+      throw new RefusedError(403, 'this Host is not allowed; add it to listen.allowedHosts')
+    }
+    if (origin !== undefined && !this.#allowsOrigin(origin)) {
+      throw new RefusedError(403, 'this Origin is not allowed; add it to listen.allowedOrigins')
+    }
+  }
+
+  /**
+   * Lets the page of an allowed origin read the answer. Returns true where the request was a preflight and is
+   * answered.
+   */
+  answerCors(request: IncomingMessage, response: ServerResponse): boolean {
+    const { origin } = request.headers
+    if (origin === undefined) return false
+    response.setHeader('access-control-allow-origin', origin)
+    response.setHeader('access-control-expose-headers', CORS_EXPOSED)
+    response.setHeader('vary', 'Origin')
+    if (request.method !== 'OPTIONS') return false
+    response.setHeader('access-control-allow-methods', CORS_METHODS)
+    response.setHeader('access-control-allow-headers', CORS_HEADERS)
+    response.setHeader('access-control-max-age', '7200')
+    response.writeHead(204).end()
+    return true
+  }
+
+  #allowsHost(host: string | undefined): boolean {
+    const name = host === undefined ? undefined : hostName(host)
+    if (name === undefined) return false
+    if (this.#hosts.has(name) || this.#hosts.has(host?.toLowerCase() ?? '')) return true
+    return this.#isLoopback ? LOOPBACK.has(name) : this.#hosts.size === 0
+  }
+
+  #allowsOrigin(origin: string): boolean {
+    if (this.#origins.has('*') || this.#origins.has(origin.toLowerCase())) return true
+    if (!this.#isLoopback || !URL.canParse(origin)) return false
+    const { protocol, hostname } = new URL(origin)
+    return (protocol === 'http:' || protocol === 'https:') && LOOPBACK.has(hostname)
+  }
+}
+
+/** The name without its port, in lower case; `undefined` for what is no host. */
+function hostName(host: string): string | undefined {
+  const match = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.exec(host)
+  return match?.[1]?.toLowerCase()
+}

@@ -1,0 +1,47 @@
+/** The main listener: binds the app to a port, and lets go of it without cutting what is still being answered. */
+import { createAdaptorServer } from '@hono/node-server'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { createApp } from './app.js'
+
+/** Longer than the usual idle time of load balancers, so that they and not we close an idle connection. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000
+const HEADERS_TIMEOUT_MS = 20_000
+
+export interface Listener {
+  readonly port: number
+  /** Takes no new connections; resolves when all are gone, or cuts them after `deadlineMs`. */
+  close(deadlineMs: number): Promise<void>
+}
+
+/** @throws the error of `listen`, such as EADDRINUSE */
+export async function listen(
+  app: ReturnType<typeof createApp>,
+  host: string,
+  port: number,
+): Promise<Listener> {
+  // The adapter's types allow for HTTP/2; without options it makes a plain HTTP/1.1 server.
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS
+  server.headersTimeout = HEADERS_TIMEOUT_MS
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: (deadlineMs) => close(server, deadlineMs),
+  }
+}
+
+async function close(server: Server, deadlineMs: number): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+  })
+  clearTimeout(cut)
+}

@@ -1,0 +1,309 @@
+/**
+ * The MCP endpoint of one path: POST, GET and DELETE of Streamable HTTP on Node's own request and response, because
+ * wrapping them costs more than relaying the call (design.md §3). It turns away what is not the protocol and
+ * hands the rest to the edge of its era.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { JsonObject, Message, RequestMessage } from '../../backends/index.js'
+import {
+  ErrorCode,
+  InvalidMessageError,
+  isJsonObject,
+  JsonRpcError,
+  errorText,
+  notificationText,
+  readMessages,
+  resultText,
+} from '../../backends/index.js'
+import type { VirtualServer } from '../../federation/index.js'
+import { readBody } from '../http/body.js'
+import { RefusedError, writeRefusal } from '../http/refusal.js'
+import type { Session } from '../session/session.js'
+import type { SessionStore } from '../session/session-store.js'
+import { SessionTooLargeError } from '../session/session-store.js'
+import { classify, isServedVersionHeader, negotiateVersion } from './classify.js'
+import { EventStream, KeepAlive } from './event-stream.js'
+import { answerRequest, hearNotification, initializeResult } from './legacy.js'
+import { PostResponse } from './post-response.js'
+
+export interface EndpointOptions {
+  readonly sessions: SessionStore
+  readonly maxBodyBytes: number
+  /** The virtual server of a path: '' is the whole federation, else a target's name. */
+  readonly serverOf: (name: string) => VirtualServer | undefined
+  /** A fault of ours, with nothing about it told to the client. */
+  readonly onInternalError: (error: unknown) => void
+}
+
+/** Everybody is the same principal as long as nobody is asked who they are. */
+const ANONYMOUS = 'anonymous'
+const BATCH_VERSION = '2025-03-26'
+const MAX_BATCH = 100
+
+export class McpEndpoint {
+  readonly #options: EndpointOptions
+  readonly #keepAlive = new KeepAlive()
+
+  constructor(options: EndpointOptions) {
+    this.#options = options
+  }
+
+  /** Answers one request, whatever it is. Never rejects. */
+  async handle(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
+    try {
+      const server = this.#options.serverOf(name)
+      if (server === undefined) throw new RefusedError(404, 'there is no MCP server at this path')
+      switch (request.method) {
+        case 'POST':
+          return await this.#post(request, response, server, name)
+        case 'GET':
+          return this.#get(request, response, server, name)
+        case 'DELETE':
+          return this.#delete(request, response, name)
+        default:
+          throw new RefusedError(405, 'use POST, GET or DELETE', {
+            headers: { allow: 'POST, GET, DELETE' },
+          })
+      }
+    } catch (error) {
+      if (error instanceof RefusedError) return writeRefusal(response, error)
+      this.#options.onInternalError(error)
+      writeRefusal(
+        response,
+        new RefusedError(500, 'internal error in the gateway', {
+          rpcCode: ErrorCode.InternalError,
+        }),
+      )
+    }
+  }
+
+  close(): void {
+    this.#keepAlive.close()
+  }
+
+  async #post(
+    request: IncomingMessage,
+    response: ServerResponse,
+    server: VirtualServer,
+    name: string,
+  ): Promise<void> {
+    requireContentType(request)
+    requireAccept(request, 'application/json', 'text/event-stream')
+    const body = await readBody(request, this.#options.maxBodyBytes)
+    const messages = readBodyMessages(body)
+    if (Array.isArray(messages)) {
+      const session = this.#session(request, name, undefined)
+      return this.#batch(messages, response, server, session)
+    }
+    const id = messages.kind === 'request' ? messages.id : undefined
+    switch (classify(messages)) {
+      case 'modern':
+        // A plain legacy refusal: clients of both eras take it as word to use `initialize`.
+        throw new RefusedError(400, 'this server needs a session; begin with "initialize"', { id })
+      case 'initialize':
+        return this.#initialize(messages as RequestMessage, response, server, name)
+      case 'legacy':
+        return this.#message(messages, response, server, this.#session(request, name, id))
+    }
+  }
+
+  #initialize(
+    request: RequestMessage,
+    response: ServerResponse,
+    server: VirtualServer,
+    name: string,
+  ): void {
+    const { protocolVersion: asked, capabilities, clientInfo } = request.params.value
+    if (typeof asked !== 'string' || !isJsonObject(capabilities) || !isJsonObject(clientInfo)) {
+      const why = '"protocolVersion", "capabilities" and "clientInfo" are required'
+      return writeJson(
+        response,
+        errorText(request.id, new JsonRpcError(ErrorCode.InvalidParams, why)),
+      )
+    }
+    const protocolVersion = negotiateVersion(asked)
+    try {
+      const { token } = this.#options.sessions.create({
+        protocolVersion,
+        server: name,
+        principal: ANONYMOUS,
+        client: clientIdentity(clientInfo),
+        capabilities,
+      })
+      const result = initializeResult(server.describe(), protocolVersion)
+      writeJson(response, resultText(request.id, result), { 'mcp-session-id': token })
+    } catch (error) {
+      if (!(error instanceof SessionTooLargeError)) throw error
+      const answer = new JsonRpcError(ErrorCode.InvalidParams, error.message)
+      writeJson(response, errorText(request.id, answer))
+    }
+  }
+
+  #message(
+    message: Message,
+    response: ServerResponse,
+    server: VirtualServer,
+    session: Session,
+  ): void {
+    if (message.kind !== 'request') {
+      // Answers to requests of servers' are not awaited yet: none is ever sent.
+      if (message.kind === 'notification') hearNotification(session, message)
+      response.writeHead(202).end()
+      return
+    }
+    const reply = new PostResponse(response, this.#keepAlive, 1, false)
+    this.#answer(message, reply, server, session)
+  }
+
+  #batch(
+    messages: readonly (Message | InvalidMessageError)[],
+    response: ServerResponse,
+    server: VirtualServer,
+    session: Session,
+  ): void {
+    if (session.seed.protocolVersion !== BATCH_VERSION) {
+      throw new RefusedError(400, `batches exist in revision ${BATCH_VERSION} only`)
+    }
+    if (messages.length === 0) throw new RefusedError(400, 'the batch is empty')
+    if (messages.length > MAX_BATCH) {
+      throw new RefusedError(400, `a batch holds at most ${MAX_BATCH} messages`)
+    }
+    const answered = messages.filter(
+      (it) => it instanceof InvalidMessageError || it.kind === 'request',
+    )
+    const reply =
+      answered.length === 0
+        ? undefined
+        : new PostResponse(response, this.#keepAlive, answered.length, true)
+    for (const message of messages) {
+      if (message instanceof InvalidMessageError) {
+        reply?.answer(errorText(message.id, new JsonRpcError(message.rpcCode, message.message)))
+      } else if (message.kind === 'notification') hearNotification(session, message)
+      else if (message.kind === 'request' && reply !== undefined) {
+        this.#answer(message, reply, server, session)
+      }
+    }
+    if (reply === undefined) response.writeHead(202).end()
+  }
+
+  #answer(
+    message: RequestMessage,
+    reply: PostResponse,
+    server: VirtualServer,
+    session: Session,
+  ): void {
+    const { onInternalError } = this.#options
+    if (message.method === 'initialize') {
+      const answer = new JsonRpcError(ErrorCode.InvalidRequest, '"initialize" cannot be in a batch')
+      return reply.answer(errorText(message.id, answer))
+    }
+    answerRequest(server, session, message, (text) => reply.notify(text), onInternalError).then(
+      (text) => reply.answer(text),
+      onInternalError,
+    )
+  }
+
+  #get(
+    request: IncomingMessage,
+    response: ServerResponse,
+    server: VirtualServer,
+    name: string,
+  ): void {
+    requireAccept(request, 'text/event-stream')
+    const session = this.#session(request, name, undefined)
+    const stream = new EventStream(response)
+    const detach = session.attach(stream, () =>
+      server.onListChanged((changed) => {
+        for (const kind of changed) {
+          session.notify(notificationText(`notifications/${kind}/list_changed`))
+        }
+      }),
+    )
+    this.#keepAlive.add(stream)
+    response.once('close', () => {
+      detach()
+      this.#keepAlive.delete(stream)
+    })
+  }
+
+  #delete(request: IncomingMessage, response: ServerResponse, name: string): void {
+    const session = this.#session(request, name, undefined)
+    this.#options.sessions.end(sessionHeader(request) ?? '', session)
+    response.writeHead(204).end()
+  }
+
+  #session(request: IncomingMessage, name: string, id: RequestMessage['id'] | undefined): Session {
+    const version = request.headers['mcp-protocol-version']
+    if (!isServedVersionHeader(typeof version === 'string' ? version : undefined)) {
+      throw new RefusedError(400, 'the MCP-Protocol-Version header names no version served here', {
+        id,
+      })
+    }
+    const token = sessionHeader(request)
+    if (token === undefined) {
+      throw new RefusedError(400, 'the Mcp-Session-Id header is missing; begin with "initialize"', {
+        id,
+      })
+    }
+    const session = this.#options.sessions.find(token, name, ANONYMOUS)
+    if (session === undefined) {
+      throw new RefusedError(404, 'there is no such session; begin anew with "initialize"', { id })
+    }
+    return session
+  }
+}
+
+function readBodyMessages(body: string): Message | (Message | InvalidMessageError)[] {
+  try {
+    return readMessages(body)
+  } catch (error) {
+    if (!(error instanceof InvalidMessageError)) throw error
+    throw new RefusedError(400, error.message, { rpcCode: error.rpcCode, id: error.id })
+  }
+}
+
+function requireContentType(request: IncomingMessage): void {
+  const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  if (type !== 'application/json')
+    throw new RefusedError(415, 'the Content-Type must be application/json')
+  if (encoding !== 'identity') throw new RefusedError(415, 'the body must not be encoded')
+}
+
+/** A client that sends no Accept at all takes anything (RFC 9110 §12.5.1). */
+function requireAccept(request: IncomingMessage, ...types: readonly string[]): void {
+  const accept = request.headers.accept?.toLowerCase()
+  if (accept === undefined) return
+  const ranges = new Set(accept.split(',').map((range) => range.split(';', 1)[0]?.trim()))
+  for (const type of types) {
+    if (ranges.has(type) || ranges.has('*/*') || ranges.has(`${type.split('/', 1)[0]}/*`)) continue
+    throw new RefusedError(406, `the Accept header must list ${types.join(' and ')}`)
+  }
+}
+
+function sessionHeader(request: IncomingMessage): string | undefined {
+  const header = request.headers['mcp-session-id']
+  return typeof header === 'string' && header !== '' ? header : undefined
+}
+
+/** Of what a client says of itself, what fits into a session id. */
+function clientIdentity({ name, version }: JsonObject): { name: string; version: string } {
+  return { name: shortString(name), version: shortString(version) }
+}
+
+function shortString(value: unknown): string {
+  return typeof value === 'string' ? value.slice(0, 128) : ''
+}
+
+function writeJson(
+  response: ServerResponse,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(200, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    ...headers,
+  })
+  response.end(body)
+}

@@ -1,0 +1,69 @@
+/** Server-sent events on Node's own response, and the one clock that keeps all open streams alive. */
+import type { ServerResponse } from 'node:http'
+import { SSE_KEEP_ALIVE, sseMessage } from '../../backends/index.js'
+
+/** Proxies cut quiet streams after 30 to 60 seconds; comments come well before. */
+const KEEP_ALIVE_MS = 15_000
+/** What may wait for a slow reader; beyond it, what can be missed is missed. */
+const MAX_WAITING_BYTES = 1024 * 1024
+
+const SSE_HEADERS = {
+  'content-type': 'text/event-stream',
+  // no-transform: compressing proxies would hold events back.
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+} as const
+
+export class EventStream {
+  readonly #response: ServerResponse
+
+  /** Commits the status line. */
+  constructor(response: ServerResponse) {
+    this.#response = response
+    response.writeHead(200, SSE_HEADERS)
+    // Without this the client learns of the stream only with its first event.
+    response.flushHeaders()
+  }
+
+  /** Sends a message that must arrive. */
+  send(text: string): void {
+    this.#write(sseMessage(text))
+  }
+
+  /** Sends a message that a reader too slow to take it may miss. */
+  offer(text: string): void {
+    if (this.#response.writableLength < MAX_WAITING_BYTES) this.send(text)
+  }
+
+  keepAlive(): void {
+    if (this.#response.writableLength === 0) this.#write(SSE_KEEP_ALIVE)
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+
+  #write(text: string): void {
+    if (!this.#response.destroyed && !this.#response.writableEnded) this.#response.write(text)
+  }
+}
+
+/** Calls every member now and then, with one timer however many there are. */
+export class KeepAlive {
+  readonly #members = new Set<{ keepAlive(): void }>()
+  readonly #timer = setInterval(() => {
+    for (const member of this.#members) member.keepAlive()
+  }, KEEP_ALIVE_MS).unref()
+
+  add(member: { keepAlive(): void }): void {
+    this.#members.add(member)
+  }
+
+  delete(member: { keepAlive(): void }): void {
+    this.#members.delete(member)
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+}

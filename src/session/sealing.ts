@@ -1,0 +1,71 @@
+/**
+ * Sealed tokens: what we hand out and get back, readable and changeable by nobody else. Any process with the key
+ * opens what another sealed, so nothing needs to be stored or shared.
+ *
+ *     base64url( version 1 byte │ key id 4 │ iv 12 │ AES-256-GCM ciphertext │ tag 16 )
+ */
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
+
+const VERSION = 1
+const KEY_ID_BYTES = 4
+const IV_BYTES = 12
+const TAG_BYTES = 16
+const HEAD_BYTES = 1 + KEY_ID_BYTES + IV_BYTES
+const BASE64URL = /^[A-Za-z0-9_-]+$/
+
+interface SealingKey {
+  readonly id: Buffer
+  readonly secret: Buffer
+}
+
+export class Sealer {
+  readonly #first: SealingKey
+  readonly #keys: readonly SealingKey[]
+
+  /**
+   * The first key seals, all open. `purpose` makes keys of their own out of them, so that what was sealed for one
+   * purpose never opens for another.
+   * @throws TypeError where there is no key, or one is not of 32 bytes
+   */
+  constructor(keys: readonly Buffer[], purpose: string) {
+    this.#keys = keys.map((key) => {
+      if (key.length !== 32) throw new TypeError('a sealing key has 32 bytes')
+      const secret = Buffer.from(hkdfSync('sha256', key, '', `mcp-junction ${purpose}`, 32))
+      return { id: createHash('sha256').update(secret).digest().subarray(0, KEY_ID_BYTES), secret }
+    })
+    const [first] = this.#keys
+    if (first === undefined) throw new TypeError('sealing needs a key')
+    this.#first = first
+  }
+
+  seal(plain: string): string {
+    const { id, secret } = this.#first
+    const head = Buffer.concat([Buffer.of(VERSION), id, randomBytes(IV_BYTES)])
+    const cipher = createCipheriv('aes-256-gcm', secret, head.subarray(-IV_BYTES)).setAAD(head)
+    const sealed = [cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]
+    return Buffer.concat([head, ...sealed]).toString('base64url')
+  }
+
+  /** What was sealed, or `undefined` for a token that is not ours, was changed, or whose key is gone. */
+  open(token: string): string | undefined {
+    // Buffer.from skips what is not base64url; one token must not be accepted in many spellings.
+    if (!BASE64URL.test(token)) return undefined
+    const bytes = Buffer.from(token, 'base64url')
+    if (bytes.length < HEAD_BYTES + TAG_BYTES || bytes[0] !== VERSION) return undefined
+    if (bytes.toString('base64url') !== token) return undefined
+    const keyId = bytes.subarray(1, 1 + KEY_ID_BYTES)
+    const key = this.#keys.find(({ id }) => id.equals(keyId))
+    if (key === undefined) return undefined
+    const head = bytes.subarray(0, HEAD_BYTES)
+    const decipher = createDecipheriv('aes-256-gcm', key.secret, head.subarray(-IV_BYTES))
+      .setAAD(head)
+      .setAuthTag(bytes.subarray(-TAG_BYTES))
+    try {
+      const plain = decipher.update(bytes.subarray(HEAD_BYTES, -TAG_BYTES))
+      return Buffer.concat([plain, decipher.final()]).toString('utf8')
+    } catch {
+      // The tag does not match: somebody changed it, which is as good as unknown.
+      return undefined
+    }
+  }
+}

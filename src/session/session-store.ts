@@ -1,0 +1,122 @@
+/**
+ * Sessions by their sealed ids. The id is the truth and this is a cache of what it says: a session that fell out, or
+ * was opened in a process that is gone, comes back with the next request. What must not come back, because the
+ * client ended it, is remembered.
+ */
+import { LRUCache } from 'lru-cache'
+import { randomUUID } from 'node:crypto'
+import { Sealer } from './sealing.js'
+import type { SessionSeed } from './session.js'
+import { Session } from './session.js'
+import type { SessionSettings } from './settings.js'
+
+/** Ids travel in a header, and many servers and proxies take 8 KiB of headers in all. */
+const MAX_SEED_CHARS = 4_096
+const SWEEPS_PER_IDLE_TIME = 10
+
+export class SessionTooLargeError extends Error {
+  readonly code = 'ERR_SESSION_TOO_LARGE'
+}
+
+export class SessionStore {
+  readonly #settings: SessionSettings
+  readonly #sealer: Sealer
+  readonly #onReleased: (session: Session) => void
+  readonly #sessions: LRUCache<string, Session>
+  readonly #ended: LRUCache<string, true>
+  readonly #sweep: NodeJS.Timeout
+
+  /** `onReleased` hears of every session that leaves memory, so that its upstream side can be closed. */
+  constructor(
+    settings: SessionSettings,
+    keys: readonly Buffer[],
+    onReleased: (session: Session) => void,
+  ) {
+    this.#settings = settings
+    this.#sealer = new Sealer(keys, 'session id')
+    this.#onReleased = onReleased
+    this.#sessions = new LRUCache({
+      max: settings.max,
+      ttl: settings.idleTimeoutMs,
+      updateAgeOnGet: true,
+      dispose: (session, _token, reason) => {
+        if (reason === 'set') return
+        session.close()
+        this.#onReleased(session)
+      },
+    })
+    this.#ended = new LRUCache({ max: settings.max, ttl: settings.maxAgeMs })
+    // One timer for all sessions; one each would be the largest part of an idle session's cost.
+    const intervalMs = Math.max(1_000, settings.idleTimeoutMs / SWEEPS_PER_IDLE_TIME)
+    this.#sweep = setInterval(() => this.#dropIdle(), intervalMs).unref()
+  }
+
+  get size(): number {
+    return this.#sessions.size
+  }
+
+  /**
+   * Opens a session.
+   * @throws SessionTooLargeError where the client declares more than an id can hold
+   */
+  create(seed: Omit<SessionSeed, 'uid' | 'createdAt'>): { session: Session; token: string } {
+    const whole: SessionSeed = { ...seed, uid: randomUUID(), createdAt: Date.now() }
+    const text = JSON.stringify(whole)
+    if (text.length > MAX_SEED_CHARS) {
+      throw new SessionTooLargeError(
+        `clientInfo and capabilities are too large: ${text.length} of ${MAX_SEED_CHARS} characters`,
+      )
+    }
+    const token = this.#sealer.seal(text)
+    const session = new Session(whole)
+    this.#sessions.set(token, session)
+    return { session, token }
+  }
+
+  /**
+   * The session of an id, or `undefined` where the id is unknown, changed, expired or ended, or belongs to another
+   * principal or another virtual server: the client is told the same of all of these.
+   */
+  find(token: string, server: string, principal: string): Session | undefined {
+    const session = this.#sessions.get(token) ?? this.#reopen(token)
+    if (session === undefined) return undefined
+    const { seed } = session
+    const expired = Date.now() - seed.createdAt > this.#settings.maxAgeMs
+    if (expired || seed.server !== server || seed.principal !== principal) return undefined
+    return session
+  }
+
+  /** The client ends its session: the id is not accepted again. */
+  end(token: string, session: Session): void {
+    this.#ended.set(session.seed.uid, true)
+    this.#sessions.delete(token)
+  }
+
+  *[Symbol.iterator](): Iterator<Session> {
+    yield* this.#sessions.values()
+  }
+
+  /** Lets go of all sessions; their ids stay good for another process. */
+  close(): void {
+    clearInterval(this.#sweep)
+    this.#sessions.clear()
+  }
+
+  #reopen(token: string): Session | undefined {
+    const text = this.#sealer.open(token)
+    if (text === undefined) return undefined
+    // Authenticated by the seal: it is what `create` wrote.
+    const seed = JSON.parse(text) as SessionSeed
+    if (this.#ended.has(seed.uid)) return undefined
+    const session = new Session(seed)
+    this.#sessions.set(token, session)
+    return session
+  }
+
+  #dropIdle(): void {
+    for (const [token, session] of this.#sessions.entries()) {
+      if (session.busy) this.#sessions.get(token)
+    }
+    this.#sessions.purgeStale()
+  }
+}

@@ -1,0 +1,98 @@
+/** One legacy downstream client: what its sealed id says of it, and what it has under way in this process. */
+import type { Caller, JsonObject, RequestId } from '../../backends/index.js'
+
+/** What the id of a session holds; enough to serve the session in a process that never saw it. */
+export interface SessionSeed {
+  readonly uid: string
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  readonly protocolVersion: string
+  /** The target of `/mcp/<target>`, or '' for `/mcp`. */
+  readonly server: string
+  readonly principal: string
+  readonly client: { readonly name: string; readonly version: string }
+  /** As the client declared them. */
+  readonly capabilities: JsonObject
+}
+
+/** An open stream of a session, towards its client. */
+export interface SessionStream {
+  /** Sends one JSON-RPC message. */
+  send(text: string): void
+  end(): void
+}
+
+export class Session {
+  readonly seed: SessionSeed
+  readonly caller: Caller
+  readonly #inFlight = new Map<RequestId, AbortController>()
+  readonly #streams = new Set<SessionStream>()
+  #stopListening: (() => void) | undefined
+  #closed = false
+
+  constructor(seed: SessionSeed) {
+    this.seed = seed
+    this.caller = { key: seed.uid, principal: seed.principal }
+  }
+
+  /** Something is running or open: such a session is not idle. */
+  get busy(): boolean {
+    return this.#inFlight.size > 0 || this.#streams.size > 0
+  }
+
+  /** Notes a request as running. Returns `undefined` where one of the same id is running already. */
+  begin(id: RequestId): AbortController | undefined {
+    if (this.#inFlight.has(id)) return undefined
+    const controller = new AbortController()
+    this.#inFlight.set(id, controller)
+    return controller
+  }
+
+  finish(id: RequestId): void {
+    this.#inFlight.delete(id)
+  }
+
+  /** Unknown and late cancellations are ignored (2025-11-25 basic/utilities/cancellation). */
+  cancel(id: RequestId): void {
+    this.#inFlight.get(id)?.abort()
+  }
+
+  /**
+   * Adds an open stream. While there is one, the session listens through `listen`, once however many streams there
+   * are. Returns the way to take the stream off again.
+   */
+  attach(stream: SessionStream, listen: () => () => void): () => void {
+    if (this.#closed) stream.end()
+    else {
+      this.#streams.add(stream)
+      this.#stopListening ??= listen()
+    }
+    return () => {
+      this.#streams.delete(stream)
+      if (this.#streams.size === 0) this.#deafen()
+    }
+  }
+
+  /** Sends a message that belongs to no request, on exactly one stream: the newest, which is likest to be alive. */
+  notify(text: string): void {
+    ;[...this.#streams].at(-1)?.send(text)
+  }
+
+  /** Ends what is open and cancels what is running. */
+  close(): void {
+    this.#closed = true
+    for (const controller of this.#inFlight.values()) controller.abort()
+    this.endStreams()
+  }
+
+  endStreams(): void {
+    this.#deafen()
+    for (const stream of this.#streams) stream.end()
+    this.#streams.clear()
+  }
+
+  #deafen(): void {
+    this.#stopListening?.()
+    this.#stopListening = undefined
+  }
+}

@@ -1,0 +1,49 @@
+/** How long sessions live, and the keys that seal them. */
+import { z } from 'zod'
+import { durationSchema } from '../../backends/index.js'
+
+const KEY_BYTES = 32
+
+const keySchema = z.string().transform((text, context): Buffer => {
+  const key = decodeKey(text)
+  if (key !== undefined) return key
+  context.addIssue({
+    code: 'custom',
+    message: `expected ${KEY_BYTES} bytes in base64 or hex, such as \`openssl rand -base64 ${KEY_BYTES}\` makes`,
+  })
+  return z.NEVER
+})
+
+const lifetime = durationSchema.refine((ms) => ms > 0, 'expected a duration above zero')
+
+/** The section `sessions`. */
+export const sessionsSchema = z
+  .strictObject({
+    keys: z
+      .array(keySchema)
+      .prefault([])
+      .describe(
+        'Secrets of 32 bytes in base64, base64url or hex: the first seals session ids, all open them, so keys can be changed without losing sessions. Replicas share them. None: a random one per start.',
+      ),
+    idleTimeout: lifetime.prefault('30m').describe('A session unused for this long ends.'),
+    maxAge: lifetime.prefault('24h').describe('A session ends at this age, used or not.'),
+    max: z
+      .int()
+      .min(1)
+      .prefault(100_000)
+      .describe('Sessions held at once; beyond it, the one unused the longest ends.'),
+  })
+  .transform(({ keys, idleTimeout, maxAge, max }) => ({
+    keys,
+    idleTimeoutMs: idleTimeout,
+    maxAgeMs: maxAge,
+    max,
+  }))
+
+export type SessionSettings = z.output<typeof sessionsSchema>
+
+function decodeKey(text: string): Buffer | undefined {
+  if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex')
+  // Node's decoder of base64 takes the alphabet of base64url as well.
+  return /^[A-Za-z0-9+/_-]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : undefined
+}

@@ -1,0 +1,68 @@
+/** What a person at a terminal sees: where to connect, settings to paste, and the backends as they come and go. */
+import type { CatalogKeeper } from '../../federation/index.js'
+
+const useColours = process.env['NO_COLOR'] === undefined
+const paint = (code: number) => (text: string) =>
+  useColours ? `\x1b[${code}m${text}\x1b[0m` : text
+const bold = paint(1)
+const dim = paint(2)
+const green = paint(32)
+const yellow = paint(33)
+const red = paint(31)
+
+export class Terminal {
+  readonly #out: NodeJS.WritableStream
+  readonly #shown = new Map<string, string>()
+
+  constructor(out: NodeJS.WritableStream) {
+    this.#out = out
+  }
+
+  showStart(url: string): void {
+    const server = JSON.stringify({ type: 'http', url })
+    this.#out.write(`
+  ${bold('mcp-junction')}  ${green(url)}
+
+  ${dim('Inspector')}    npx @modelcontextprotocol/inspector --transport http --server-url ${url}
+  ${dim('Claude Code')}  claude mcp add --transport http junction ${url}
+  ${dim('VS Code')}      code --add-mcp '${JSON.stringify({ name: 'junction', type: 'http', url })}'
+  ${dim('Cursor')}       ~/.cursor/mcp.json  ${JSON.stringify({ mcpServers: { junction: { url } } })}
+  ${dim('others')}       ${JSON.stringify({ mcpServers: { junction: JSON.parse(server) as unknown } })}
+
+`)
+  }
+
+  /** A line for each change worth one; repetitions are not. */
+  showBackend({ backend, catalog, unavailable }: CatalogKeeper): void {
+    const { name } = backend.target
+    const line = describe(backend.state.status, catalog, unavailable?.reason)
+    if (line === undefined || this.#shown.get(name) === line) return
+    this.#shown.set(name, line)
+    this.#out.write(`  ${bold(name.padEnd(16))} ${line}\n`)
+  }
+}
+
+function describe(
+  status: CatalogKeeper['backend']['state']['status'],
+  catalog: CatalogKeeper['catalog'],
+  reason: string | undefined,
+): string | undefined {
+  if (status === 'closed') return undefined
+  if (status === 'unreachable') return `${red('unreachable')}  ${printable(reason)}`
+  if (status === 'connecting') return yellow('reconnecting')
+  if (catalog === undefined) return reason === undefined ? undefined : yellow(printable(reason))
+  const { tools, prompts, resources, templates } = catalog.items
+  const counts = [
+    `${tools.length} tools`,
+    `${prompts.length} prompts`,
+    `${resources.length + templates.length} resources`,
+  ].join(', ')
+  return reason === undefined
+    ? `${green('ready')}  ${counts}`
+    : `${yellow('incomplete')}  ${counts}; ${printable(reason)}`
+}
+
+/** A server's words must not move the cursor or paint the screen. */
+function printable(text: string | undefined): string {
+  return (text ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
+}
