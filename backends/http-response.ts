@@ -122,9 +122,7 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
       this.#exchange.onError(
         new BackendUnreachableError(
           this.#target,
-          this.#sent
-            ? `the connection broke: ${reasonOf(cause)}`
-            : `no connection: ${reasonOf(cause)}`,
+          networkReason(cause, this.#sent),
           this.#sent,
           cause,
         ),
@@ -198,4 +196,24 @@ function single(header: string | string[] | undefined): string | undefined {
 /** Text of a peer's for our messages: short, and without what could forge a log line. */
 function clip(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 80)
+}
+
+const NETWORK_REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was reset',
+  EAI_AGAIN: 'its host name cannot be looked up now',
+  ENOTFOUND: 'its host name is not known',
+  EHOSTUNREACH: 'its host cannot be reached',
+  ENETUNREACH: 'its network cannot be reached',
+  ETIMEDOUT: 'the connection timed out',
+  UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
+  UND_ERR_BODY_TIMEOUT: 'the stream was silent for too long',
+  UND_ERR_SOCKET: 'the server closed the connection',
+  UND_ERR_HEADERS_OVERFLOW: 'its headers are too large',
+}
+
+/** Clients read this: what happened, and no address. The cause itself is kept for the log. */
+function networkReason(cause: Error, sent: boolean): string {
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name
+  return NETWORK_REASONS[code] ?? `the connection ${sent ? 'broke' : 'failed'} (${code})`
 }

@@ -47,9 +47,9 @@ export async function openStdioTransport(
   })
   // An unread stderr pipe would block the child once it is full.
   if (child.stderr instanceof Readable) {
-    createInterface({ input: child.stderr }).on('line', (line) =>
-      onStderr(line.slice(0, MAX_STDERR_CHARS)),
-    )
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      if (line !== '') onStderr(line.slice(0, MAX_STDERR_CHARS))
+    })
   }
   const transport = new StdioTransport(target, child, channel)
   try {

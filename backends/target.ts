@@ -43,14 +43,15 @@ const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 /** `250ms`, `10s`, `5m`, `1h`, `0s` → milliseconds. */
 export const durationSchema = z
   .string()
-  .regex(/^\d{1,9}(ms|s|m|h)$/, 'a duration such as 250ms, 10s, 5m or 1h')
+  .regex(/^\d{1,9}(ms|s|m|h)$/, 'expected a duration such as 250ms, 10s, 5m or 1h')
   .transform((text) => {
     const unit = /[a-z]+$/.exec(text)?.[0] as keyof typeof UNIT_MS
     return Number.parseInt(text, 10) * UNIT_MS[unit]
   })
+  .meta({ title: 'duration' })
 
 const duration = (fallback: string, meaning: string) =>
-  durationSchema.prefault(fallback).describe(`${meaning} Default ${fallback}.`)
+  durationSchema.prefault(fallback).describe(meaning)
 
 const timeoutsSchema = z
   .strictObject({
@@ -75,21 +76,21 @@ const timeoutsSchema = z
 
 export const targetNameSchema = z
   .string()
-  .regex(/^[a-z0-9-]{1,63}$/, 'a name of 1 to 63 characters from a-z, 0-9 and "-"')
+  .regex(/^[a-z0-9-]{1,63}$/, 'expected 1 to 63 characters from a-z, 0-9 and "-"')
   .transform((name) => name as TargetName)
 
-const port = z.union([
-  z.int().min(1).max(65535),
-  z
-    .string()
-    .regex(/^\d{1,5}$/, 'a port number')
-    .transform(Number)
-    .refine((n) => n >= 1 && n <= 65535, 'a port between 1 and 65535'),
-])
+// A string too, because that is what `${PORT}` gives.
+const port = z
+  .union([z.int().min(1).max(65535), z.string()])
+  .transform((it) => (typeof it === 'string' && !/^\d{1,5}$/.test(it) ? NaN : Number(it)))
+  .refine((it) => it >= 1 && it <= 65535, 'expected a port number from 1 to 65535')
+  .meta({ title: 'port number' })
+
+const path = z.string().regex(/^\//, 'expected a path that starts with "/"')
 
 const httpUrl = z
   .string()
-  .refine(isHttpUrl, 'an http:// or https:// URL without user name, password or fragment')
+  .refine(isHttpUrl, 'expected an http:// or https:// URL without user name, password or fragment')
 
 const mcpSchema = z
   .union([
@@ -98,8 +99,8 @@ const mcpSchema = z
     }),
     z.strictObject({
       host: z.string().min(1).describe('Host name or address; a whole URL is accepted too.'),
-      port: port.optional(),
-      path: z.string().startsWith('/').optional().describe('Default /mcp.'),
+      port: port.optional().describe("Default: the scheme's own."),
+      path: path.optional().describe('Default: `/mcp`.'),
     }),
   ])
   .transform((mcp, context): Endpoint => {
@@ -110,10 +111,10 @@ const mcpSchema = z
 
 const staticSchema = z
   .strictObject({
-    host: z.string().min(1),
-    port,
-    path: z.string().startsWith('/').optional().describe('Default /mcp.'),
-    protocol: z.literal('StreamableHTTP').optional().describe('Default StreamableHTTP.'),
+    host: z.string().min(1).describe('Host name or address.'),
+    port: port.describe('Port of the server.'),
+    path: path.optional().describe('Default: `/mcp`.'),
+    protocol: z.literal('StreamableHTTP').optional().describe('The only one so far.'),
   })
   .transform((it, context) => httpEndpoint(it.host, it.port, it.path, context))
   .describe("kgateway's spelling of a server at a fixed address.")
@@ -122,9 +123,15 @@ const envSchema = z.record(z.string(), z.string())
 
 const stdioSchema = z
   .strictObject({
-    command: z.string().min(1).optional().describe('Program to start.'),
+    command: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Program to start; one that begins with `./` or `../` is relative to the configuration file.',
+      ),
     cmd: z.string().min(1).optional().describe("agentgateway's spelling of `command`."),
-    args: z.array(z.string()).prefault([]),
+    args: z.array(z.string()).prefault([]).describe('Arguments of the program.'),
     env: envSchema
       .prefault({})
       .describe('Added to the few variables that every child inherits (PATH, HOME, …).'),
@@ -139,7 +146,7 @@ const stdioSchema = z
   .transform((it, context): Endpoint => {
     const command = it.command ?? it.cmd
     if (command === undefined || (it.command !== undefined && it.cmd !== undefined)) {
-      context.addIssue({ code: 'custom', message: 'exactly one of "command" and "cmd" is needed' })
+      context.addIssue({ code: 'custom', message: 'expected exactly one of "command" and "cmd"' })
       return z.NEVER
     }
     return { kind: 'stdio', command, args: it.args, env: it.env, cwd: it.cwd, scope: it.scope }
@@ -148,14 +155,12 @@ const stdioSchema = z
 
 const prefix = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{0,32}$/, 'at most 32 characters from A-Z, a-z, 0-9, "_" and "-"')
+  .regex(/^[A-Za-z0-9_-]{0,32}$/, 'expected at most 32 characters from A-Z, a-z, 0-9, "_" and "-"')
 
 const commonFields = {
   prefix: prefix
     .optional()
-    .describe(
-      'What stands before exposed names. Default: the target\'s name; "" exposes bare names.',
-    ),
+    .describe('What stands before exposed names; "" exposes bare names. Default: the name.'),
   include: z
     .array(z.string().min(1).max(256))
     .prefault([])
@@ -182,7 +187,7 @@ export const targetSchema = z
     if (endpoint === undefined || endpoints.length > 1) {
       context.addIssue({
         code: 'custom',
-        message: 'exactly one of "mcp", "stdio" and "static" is needed',
+        message: 'expected exactly one of "mcp", "stdio" and "static"',
       })
       return z.NEVER
     }
@@ -226,7 +231,7 @@ function httpEndpoint(
   if (url === undefined || !isHttpUrl(base) || (!isUrl && url.pathname !== '/')) {
     context.addIssue({
       code: 'custom',
-      message: `"${host}" is neither a host nor an http URL`,
+      message: 'expected a host name, an address or an http:// or https:// URL',
       path: ['host'],
     })
     return z.NEVER

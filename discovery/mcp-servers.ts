@@ -15,10 +15,12 @@ const serverSchema = z.looseObject({
     .string()
     .min(1)
     .optional()
-    .describe('Program to start; one that begins with `./` or `../` is relative to this file.'),
+    .describe(
+      'Program to start; one that begins with `./` or `../` is relative to the configuration file.',
+    ),
   args: z.array(z.string()).optional().describe('Arguments of the program.'),
   env: z.record(z.string(), z.string()).optional().describe('Environment variables to add.'),
-  cwd: z.string().optional().describe('Working directory; relative to this file.'),
+  cwd: z.string().optional().describe('Working directory; relative to the configuration file.'),
   url: z.string().optional().describe('Address of a server that speaks Streamable HTTP.'),
   headers: z
     .record(z.string(), z.string())

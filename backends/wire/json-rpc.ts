@@ -3,7 +3,14 @@
  * Both hops speak it, so it lives in the lowest folder; it knows neither eras nor transports.
  */
 import type { JsonObject, JsonValue, RawObject } from './raw-json.js'
-import { EMPTY_OBJECT, isJsonObject, MalformedJsonError, RawJson, rawMembers } from './raw-json.js'
+import {
+  EMPTY_OBJECT,
+  isJsonObject,
+  MalformedJsonError,
+  RawJson,
+  rawElements,
+  rawMembers,
+} from './raw-json.js'
 
 export type RequestId = string | number
 
@@ -84,9 +91,10 @@ export function readMessage(text: string): Message {
 export function readMessages(text: string): Message | (Message | InvalidMessageError)[] {
   const value = parseJson(text)
   if (!Array.isArray(value)) return messageOf(value, text)
-  return value.map((element) => {
+  const texts = elementsOf(text)
+  return value.map((element, index) => {
     try {
-      return messageOf(element, JSON.stringify(element))
+      return messageOf(element, texts[index])
     } catch (error) {
       if (error instanceof InvalidMessageError) return error
       throw error
@@ -123,6 +131,15 @@ function parseJson(text: string): JsonValue {
     return JSON.parse(text) as JsonValue
   } catch (cause) {
     throw new InvalidMessageError(ErrorCode.ParseError, `not JSON: ${(cause as Error).message}`)
+  }
+}
+
+function elementsOf(text: string): string[] {
+  try {
+    return rawElements(text)
+  } catch (error) {
+    if (!(error instanceof MalformedJsonError)) throw error
+    throw new InvalidMessageError(ErrorCode.InvalidRequest, error.message)
   }
 }
 

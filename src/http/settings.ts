@@ -10,6 +10,7 @@ const portSchema = z
   .union([z.int().min(0).max(MAX_PORT), z.string()])
   .transform((port) => (typeof port === 'string' && !/^\d{1,5}$/.test(port) ? NaN : Number(port)))
   .refine((port) => port <= MAX_PORT, 'expected a port number from 0 to 65535')
+  .meta({ title: 'port number' })
 
 const pathSchema = z
   .string()

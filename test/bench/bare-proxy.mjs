@@ -1,0 +1,42 @@
+// The limit of the runtime: `node:http` and undici's `dispatch`, and nothing between. Takes the port of the server
+// behind it; prints its own.
+import { createServer } from 'node:http'
+import { Pool } from 'undici'
+
+const pool = new Pool(`http://127.0.0.1:${process.argv[2]}`)
+
+const server = createServer((request, response) => {
+  const chunks = []
+  request.on('data', (chunk) => chunks.push(chunk))
+  request.on('end', () => {
+    const { 'content-type': type, accept } = request.headers
+    pool.dispatch(
+      {
+        method: request.method,
+        path: request.url,
+        headers: { 'content-type': type, accept },
+        body: Buffer.concat(chunks),
+      },
+      {
+        onRequestStart() {},
+        onResponseStart(_, status, headers) {
+          response.writeHead(status, {
+            'content-type': headers['content-type'],
+            'content-length': headers['content-length'],
+          })
+        },
+        onResponseData(_, chunk) {
+          response.write(chunk)
+        },
+        onResponseEnd() {
+          response.end()
+        },
+        onResponseError() {
+          response.destroy()
+        },
+      },
+    )
+  })
+})
+server.keepAliveTimeout = 60_000
+server.listen(0, '127.0.0.1', () => console.log(server.address().port))

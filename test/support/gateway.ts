@@ -1,0 +1,101 @@
+/** The gateway under test: in this process, or as the command in one of its own. */
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { JsonObject } from '../../backends/index.js'
+import { targetSchema } from '../../backends/index.js'
+import { federationSchema } from '../../federation/index.js'
+import type { Gateway } from '../../src/gateway.js'
+import { startGateway as start } from '../../src/gateway.js'
+import { listenSchema } from '../../src/http/settings.js'
+import { sessionsSchema } from '../../src/session/settings.js'
+import { createLogger } from '../../src/telemetry/logging.js'
+import { waitUntil } from './wait-until.js'
+
+export interface GatewayConfig {
+  readonly targets: readonly JsonObject[]
+  readonly listen?: JsonObject
+  readonly federation?: JsonObject
+  readonly sessions?: JsonObject
+}
+
+export type RunningGateway = Gateway & AsyncDisposable
+
+/** Starts a gateway in this process, on a free port, and waits until every target has been tried. */
+export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
+  const gateway = await start(
+    {
+      listen: listenSchema.parse({ port: 0, ...config.listen }),
+      targets: config.targets.map((it) => targetSchema.parse(it)),
+      federation: federationSchema.parse({ ...config.federation }),
+      sessions: sessionsSchema.parse({ ...config.sessions }),
+    },
+    { logger: createLogger('silent') },
+  )
+  await waitUntil(() => gateway.readiness().ready, 'the gateway to be ready')
+  return { ...gateway, [Symbol.asyncDispose]: () => gateway.close() }
+}
+
+export interface SpawnedGateway extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+  readonly process: ChildProcess
+  /** The log lines so far, parsed. */
+  readonly log: readonly JsonObject[]
+  /** `kill -9`, and waits for the end. */
+  kill(): Promise<void>
+  /** SIGTERM, and waits for the end. Returns the exit code. */
+  stop(): Promise<number | null>
+}
+
+export const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
+
+/** Starts the built command with this configuration and waits until it is ready. */
+export async function spawnGateway(config: GatewayConfig): Promise<SpawnedGateway> {
+  const folder = await mkdtemp(join(tmpdir(), 'junction-'))
+  const file = join(folder, 'junction.json')
+  await writeFile(file, JSON.stringify({ listen: { port: 0 }, ...config }))
+  const child = spawn(process.execPath, [CLI, 'serve', '--config', file, '--log-level', 'debug'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const log: JsonObject[] = []
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    log.push(JSON.parse(line) as JsonObject)
+  })
+  const listening = () => log.find((it) => it['msg'] === 'listening')
+  await waitUntil(
+    () => listening() !== undefined || child.exitCode !== null,
+    'the gateway to listen',
+  )
+  const url = String(listening()?.['url'])
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    const [code] = (await exited) as [number | null]
+    return code
+  }
+  const gateway: SpawnedGateway = {
+    url,
+    port: Number(new URL(url).port),
+    process: child,
+    log,
+    kill: async () => void (await end('SIGKILL')),
+    stop: () => end('SIGTERM'),
+    [Symbol.asyncDispose]: async () => {
+      await end('SIGTERM')
+      await rm(folder, { recursive: true })
+    },
+  }
+  await waitUntil(async () => (await readyz(gateway.port)) === 200, 'the gateway to be ready')
+  return gateway
+}
+
+async function readyz(port: number): Promise<number> {
+  return (await fetch(`http://127.0.0.1:${port}/readyz`)).status
+}
