@@ -3,6 +3,7 @@
  * heard, and opens one more for each caller when that caller first needs it. It reconnects by itself
  * and never gives up; what callers see meanwhile is decided in federation.
  */
+import { setMaxListeners } from 'node:events'
 import { Pool } from 'undici'
 import { BackOff } from './back-off.js'
 import type { Call, Caller } from './call.js'
@@ -60,6 +61,8 @@ export class Backend {
     this.target = target
     this.#clientInfo = clientInfo
     this.#listener = listener
+    // Each request of our own listens to it while it runs.
+    setMaxListeners(0, this.#closing.signal)
     if (target.endpoint.kind === 'http') {
       this.#pool = new Pool(new URL(target.endpoint.url).origin, {
         // Deadlines are per call and per stream, and ours; a stream may be silent for hours.
@@ -86,12 +89,14 @@ export class Backend {
   async call(call: Call): Promise<RawObject> {
     const key = this.#sessionKey(call.caller)
     for (let attempt = 0; ; attempt++) {
-      const client = await this.#client(key, call.signal)
+      const session = this.#session(key, call.signal)
+      const client = await session
       try {
         return await client.request(call, this.target.timeouts.callMs)
       } catch (error) {
         if (!(error instanceof UpstreamSessionLostError)) throw error
-        this.#drop(key, client)
+        this.#forget(key, session)
+        void client.close()
         // Refused at the door, so it did not run: once more in a new session, which cannot be stale again.
         if (attempt > 0) throw error
       }
@@ -151,17 +156,18 @@ export class Backend {
     return isOurs ? MONITOR : `principal:${caller.principal}`
   }
 
-  async #client(key: string, signal: AbortSignal): Promise<LegacyClient> {
-    if (key === MONITOR) return this.#monitor ?? (await this.#monitorSoon(signal))
-    let session = this.#sessions.get(key)
-    if (session === undefined) {
-      session = this.#open(key)
-      this.#sessions.set(key, session)
-      session.catch(() => {
-        if (this.#sessions.get(key) === session) this.#sessions.delete(key)
-      })
-    }
+  #session(key: string, signal: AbortSignal): Promise<LegacyClient> {
+    if (key === MONITOR) return this.#monitorSoon(signal)
+    const known = this.#sessions.get(key)
+    if (known !== undefined) return known
+    const session = this.#open(() => this.#forget(key, session))
+    this.#sessions.set(key, session)
+    session.catch(() => this.#forget(key, session))
     return session
+  }
+
+  #forget(key: string, session: Promise<LegacyClient>): void {
+    if (this.#sessions.get(key) === session) this.#sessions.delete(key)
   }
 
   /** A server that is just being started again is worth waiting for; one that failed to start is not. */
@@ -181,25 +187,11 @@ export class Backend {
     return new BackendUnreachableError(this.target.name, reason, false)
   }
 
-  #drop(key: string, client: LegacyClient): void {
-    const session = this.#sessions.get(key)
-    void session?.then(
-      (current) => {
-        if (current === client && this.#sessions.get(key) === session) this.#sessions.delete(key)
-      },
-      () => undefined,
-    )
-    void client.close()
-  }
-
-  #open(key: string, onClose: (reason: Error) => void = () => undefined): Promise<LegacyClient> {
+  #open(onClose: (reason: Error) => void): Promise<LegacyClient> {
     const listener = {
       onListChanged: (kind: ListKind) => this.#listener.onListChanged(this, kind),
       onNoise: (what: string) => this.#listener.onNoise(this, what),
-      onClose: (reason: Error) => {
-        this.#sessions.delete(key)
-        onClose(reason)
-      },
+      onClose,
     }
     return LegacyClient.open(
       this.target,
@@ -237,7 +229,7 @@ export class Backend {
     const loss = new Promise<Error>((resolve) => (this.#loseMonitor = resolve))
     let client: LegacyClient
     try {
-      client = await this.#open(MONITOR, this.#loseMonitor)
+      client = await this.#open(this.#loseMonitor)
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }

@@ -40,10 +40,12 @@ export interface Target {
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 
+const EXPECTED_DURATION = 'expected a duration such as 250ms, 10s, 5m or 1h'
+
 /** `250ms`, `10s`, `5m`, `1h`, `0s` → milliseconds. */
 export const durationSchema = z
-  .string()
-  .regex(/^\d{1,9}(ms|s|m|h)$/, 'expected a duration such as 250ms, 10s, 5m or 1h')
+  .string(EXPECTED_DURATION)
+  .regex(/^\d{1,9}(ms|s|m|h)$/, EXPECTED_DURATION)
   .transform((text) => {
     const unit = /[a-z]+$/.exec(text)?.[0] as keyof typeof UNIT_MS
     return Number.parseInt(text, 10) * UNIT_MS[unit]
@@ -86,7 +88,7 @@ const port = z
   .refine((it) => it >= 1 && it <= 65535, 'expected a port number from 1 to 65535')
   .meta({ title: 'port number' })
 
-const path = z.string().regex(/^\//, 'expected a path that starts with "/"')
+const urlPath = z.string().regex(/^\//, 'expected a path that starts with "/"')
 
 const httpUrl = z
   .string()
@@ -100,7 +102,7 @@ const mcpSchema = z
     z.strictObject({
       host: z.string().min(1).describe('Host name or address; a whole URL is accepted too.'),
       port: port.optional().describe("Default: the scheme's own."),
-      path: path.optional().describe('Default: `/mcp`.'),
+      path: urlPath.optional().describe('Default: `/mcp`.'),
     }),
   ])
   .transform((mcp, context): Endpoint => {
@@ -113,7 +115,7 @@ const staticSchema = z
   .strictObject({
     host: z.string().min(1).describe('Host name or address.'),
     port: port.describe('Port of the server.'),
-    path: path.optional().describe('Default: `/mcp`.'),
+    path: urlPath.optional().describe('Default: `/mcp`.'),
     protocol: z.literal('StreamableHTTP').optional().describe('The only one so far.'),
   })
   .transform((it, context) => httpEndpoint(it.host, it.port, it.path, context))

@@ -6,7 +6,7 @@ import { targetSchema } from '../backends/index.js'
 const MAX_NAME_LENGTH = 63
 
 // Loose, because every product adds keys of its own, which mean nothing here.
-const serverSchema = z.looseObject({
+const serverFields = z.looseObject({
   type: z
     .enum(['stdio', 'http', 'streamable-http', 'streamableHttp', 'sse'])
     .optional()
@@ -29,33 +29,41 @@ const serverSchema = z.looseObject({
   disabled: z.boolean().optional().describe('`true` leaves the server out.'),
 })
 
-type Server = z.output<typeof serverSchema>
+type Server = z.output<typeof serverFields>
+
+const serverSchema = serverFields.superRefine((server, context) => {
+  if (server.disabled === true) return
+  const refusal = refusalOf(server)
+  if (refusal !== undefined) {
+    context.addIssue({ code: 'custom', ...refusal })
+    return
+  }
+  // Checked here, under any name, so that one bad server does not hide what is wrong with the next.
+  const { error } = targetSchema.safeParse({ name: 'any', ...endpointOf(server) })
+  for (const { message, path } of error?.issues ?? []) {
+    // In a target the same keys stand one level deeper, below `mcp` or `stdio`.
+    context.addIssue({ code: 'custom', message, path: path.slice(1) })
+  }
+})
 
 /** Servers by name → targets, in the order of the map; those that are disabled are left out. */
 export const mcpServersSchema = z
-  .record(z.string(), serverSchema)
+  .record(z.string().min(1, 'a server needs a name'), serverSchema)
   .transform((servers, context): Target[] => {
     const keys = new Map<string, string>()
-    return Object.entries(servers).flatMap(([key, server]) => {
-      if (server.disabled === true) return []
-      const refuse = ({ message, path }: Refusal) => {
-        context.addIssue({ code: 'custom', message, path: [key, ...path] })
-      }
+    const targets: Target[] = []
+    for (const [key, server] of Object.entries(servers)) {
+      if (server.disabled === true) continue
       const name = targetNameOf(key)
-      const taken = keys.get(name)
-      if (taken === undefined) keys.set(name, key)
-      else refuse({ message: `"${taken}" and "${key}" both become "${name}"`, path: [] })
-
-      const refusal = refusalOf(server)
-      if (refusal !== undefined) refuse(refusal)
-      if (taken !== undefined || refusal !== undefined) return []
-
-      const target = targetSchema.safeParse({ name, ...endpointOf(server) })
-      if (target.success) return [target.data]
-      // In a target the same keys stand one level deeper, below `mcp` or `stdio`.
-      for (const { message, path } of target.error.issues) refuse({ message, path: path.slice(1) })
-      return []
-    })
+      const other = keys.get(name)
+      if (other !== undefined) {
+        const message = `"${other}" and "${key}" both become the target "${name}"`
+        context.addIssue({ code: 'custom', message, path: [key] })
+      }
+      keys.set(name, key)
+      targets.push(targetSchema.parse({ name, ...endpointOf(server) }))
+    }
+    return targets
   })
 
 /** The target's name that a key of the map makes: lower case, with `-` for what a name may not hold. */
@@ -68,7 +76,7 @@ export function targetNameOf(key: string): string {
 
 interface Refusal {
   readonly message: string
-  readonly path: readonly PropertyKey[]
+  readonly path: string[]
 }
 
 function refusalOf({ type, command, url, headers = {} }: Server): Refusal | undefined {
@@ -77,7 +85,10 @@ function refusalOf({ type, command, url, headers = {} }: Server): Refusal | unde
   }
   if (Object.keys(headers).length > 0) {
     // Leaving them out would be worse: a server may answer without them, but as somebody else.
-    return { message: 'static headers are not supported yet', path: ['headers'] }
+    return {
+      message: 'static headers are not supported yet; they come with a later version',
+      path: ['headers'],
+    }
   }
   if ((command === undefined) === (url === undefined)) {
     return { message: 'expected either "command" or "url"', path: [] }

@@ -102,10 +102,8 @@ async function closeAll(
   federation: Federation,
   registry: Registry,
 ): Promise<void> {
-  const closed = listener.close(DRAIN_MS)
-  // Streams would keep their connections open for ever; their clients come back by themselves, elsewhere.
-  for (const session of sessions) session.endStreams()
-  await closed
+  endpoint.drain()
+  await listener.close(DRAIN_MS)
   sessions.close()
   endpoint.close()
   federation.close()

@@ -7,6 +7,7 @@ import type { createApp } from './app.js'
 /** Longer than the usual idle time of load balancers, so that they and not we close an idle connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
 const HEADERS_TIMEOUT_MS = 20_000
+const IDLE_SWEEP_MS = 50
 
 export interface Listener {
   readonly port: number
@@ -39,9 +40,12 @@ export async function listen(
 
 async function close(server: Server, deadlineMs: number): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
+  // A connection turns idle when its last answer is out; its client would keep it open for reuse.
+  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
   await new Promise<void>((resolve) => {
     server.close(() => resolve())
     server.closeIdleConnections()
   })
+  clearInterval(sweep)
   clearTimeout(cut)
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 const MAX_PORT = 65_535
 /** Answered by the gateway itself on the same listener. */
-const OWN_PATHS: readonly string[] = ['/healthz', '/readyz']
+const OWN_PATHS = new Set(['/healthz', '/readyz'])
 
 // A string too, because that is what `${PORT}` gives.
 const portSchema = z
@@ -18,7 +18,7 @@ const pathSchema = z
     isPlainPath,
     'expected a path such as /mcp: no "/" at its end, no query, only letters, digits and "-._~"',
   )
-  .refine((path) => !OWN_PATHS.includes(path), 'this path is taken by the gateway itself')
+  .refine((path) => !OWN_PATHS.has(path), 'this path is taken by the gateway itself')
 
 const hostNameSchema = z
   .string()

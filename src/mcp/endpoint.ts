@@ -43,6 +43,7 @@ const MAX_BATCH = 100
 export class McpEndpoint {
   readonly #options: EndpointOptions
   readonly #keepAlive = new KeepAlive()
+  #draining = false
 
   constructor(options: EndpointOptions) {
     this.#options = options
@@ -51,6 +52,8 @@ export class McpEndpoint {
   /** Answers one request, whatever it is. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
     try {
+      // What is asked on connections that are open already is still answered, and is the last on each.
+      if (this.#draining) response.setHeader('connection', 'close')
       const server = this.#options.serverOf(name)
       if (server === undefined) throw new RefusedError(404, 'there is no MCP server at this path')
       switch (request.method) {
@@ -75,6 +78,12 @@ export class McpEndpoint {
         }),
       )
     }
+  }
+
+  /** The process is about to end: streams belong elsewhere from now on. */
+  drain(): void {
+    this.#draining = true
+    for (const session of this.#options.sessions) session.endStreams()
   }
 
   close(): void {
@@ -210,6 +219,7 @@ export class McpEndpoint {
     name: string,
   ): void {
     requireAccept(request, 'text/event-stream')
+    if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
     const session = this.#session(request, name, undefined)
     const stream = new EventStream(response)
     const detach = session.attach(stream, () =>

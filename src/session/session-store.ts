@@ -13,6 +13,7 @@ import type { SessionSettings } from './settings.js'
 /** Ids travel in a header, and many servers and proxies take 8 KiB of headers in all. */
 const MAX_SEED_CHARS = 4_096
 const SWEEPS_PER_IDLE_TIME = 10
+const SHORTEST_SWEEP_MS = 100
 
 export class SessionTooLargeError extends Error {
   readonly code = 'ERR_SESSION_TOO_LARGE'
@@ -37,8 +38,6 @@ export class SessionStore {
     this.#onReleased = onReleased
     this.#sessions = new LRUCache({
       max: settings.max,
-      ttl: settings.idleTimeoutMs,
-      updateAgeOnGet: true,
       dispose: (session, _token, reason) => {
         if (reason === 'set') return
         session.close()
@@ -47,7 +46,10 @@ export class SessionStore {
     })
     this.#ended = new LRUCache({ max: settings.max, ttl: settings.maxAgeMs })
     // One timer for all sessions; one each would be the largest part of an idle session's cost.
-    const intervalMs = Math.max(1_000, settings.idleTimeoutMs / SWEEPS_PER_IDLE_TIME)
+    const intervalMs = Math.max(
+      SHORTEST_SWEEP_MS,
+      Math.min(settings.idleTimeoutMs, settings.maxAgeMs) / SWEEPS_PER_IDLE_TIME,
+    )
     this.#sweep = setInterval(() => this.#dropIdle(), intervalMs).unref()
   }
 
@@ -83,6 +85,7 @@ export class SessionStore {
     const { seed } = session
     const expired = Date.now() - seed.createdAt > this.#settings.maxAgeMs
     if (expired || seed.server !== server || seed.principal !== principal) return undefined
+    session.touch()
     return session
   }
 
@@ -114,9 +117,11 @@ export class SessionStore {
   }
 
   #dropIdle(): void {
+    const now = Date.now()
+    const { idleTimeoutMs, maxAgeMs } = this.#settings
     for (const [token, session] of this.#sessions.entries()) {
-      if (session.busy) this.#sessions.get(token)
+      const isOld = now - session.seed.createdAt > maxAgeMs
+      if (isOld || session.idleMs(now) > idleTimeoutMs) this.#sessions.delete(token)
     }
-    this.#sessions.purgeStale()
   }
 }

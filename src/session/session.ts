@@ -29,15 +29,21 @@ export class Session {
   readonly #streams = new Set<SessionStream>()
   #stopListening: (() => void) | undefined
   #closed = false
+  #usedAt = Date.now()
 
   constructor(seed: SessionSeed) {
     this.seed = seed
     this.caller = { key: seed.uid, principal: seed.principal }
   }
 
-  /** Something is running or open: such a session is not idle. */
-  get busy(): boolean {
-    return this.#inFlight.size > 0 || this.#streams.size > 0
+  /** For how long nothing was asked, run or listened to, in milliseconds. */
+  idleMs(now: number): number {
+    const isBusy = this.#inFlight.size > 0 || this.#streams.size > 0
+    return isBusy ? 0 : now - this.#usedAt
+  }
+
+  touch(): void {
+    this.#usedAt = Date.now()
   }
 
   /** Notes a request as running. Returns `undefined` where one of the same id is running already. */
@@ -50,6 +56,7 @@ export class Session {
 
   finish(id: RequestId): void {
     this.#inFlight.delete(id)
+    this.touch()
   }
 
   /** Unknown and late cancellations are ignored (2025-11-25 basic/utilities/cancellation). */
@@ -69,6 +76,7 @@ export class Session {
     }
     return () => {
       this.#streams.delete(stream)
+      this.touch()
       if (this.#streams.size === 0) this.#deafen()
     }
   }

@@ -1,0 +1,22 @@
+/** Paths that a configuration writes relative to its own file, wherever the gateway was started. */
+import { dirname, resolve } from 'node:path'
+import type { NodePath, ScalarNode } from './tree.js'
+
+/** Paths in the tree; `*` is any key or index. */
+const DIRECTORIES = ['targets.*.stdio.cwd', 'mcpServers.*.cwd']
+const PROGRAMS = ['targets.*.stdio.command', 'targets.*.stdio.cmd', 'mcpServers.*.command']
+
+/** The scalar, made absolute where it is such a path. A program without `./` is looked up in PATH, and stays. */
+export function resolvePath(scalar: ScalarNode, path: NodePath): ScalarNode {
+  const { value, place } = scalar
+  if (typeof value !== 'string') return scalar
+  const isRelative = isAt(DIRECTORIES, path) || (isAt(PROGRAMS, path) && /^\.\.?[/\\]/.test(value))
+  return isRelative ? { ...scalar, value: resolve(dirname(place.file), value) } : scalar
+}
+
+function isAt(patterns: readonly string[], path: NodePath): boolean {
+  return patterns.some((pattern) => {
+    const keys = pattern.split('.')
+    return keys.length === path.length && keys.every((key, i) => key === '*' || key === path[i])
+  })
+}

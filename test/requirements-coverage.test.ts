@@ -1,0 +1,33 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { REQUIREMENTS } from './requirements.js'
+
+const root = fileURLToPath(new URL('.', import.meta.url))
+const ids = new Set(REQUIREMENTS.map((it) => it.id))
+
+/** Citations in the tests: the id, and the files that cite it. */
+const cited = new Map<number, string[]>()
+for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
+  if (!file.endsWith('.test.ts') || file.includes('node_modules')) continue
+  for (const [, digits] of readFileSync(`${root}${file}`, 'utf8').matchAll(/\[R(\d+)\]/g)) {
+    const id = Number(digits)
+    cited.set(id, [...(cited.get(id) ?? []), file])
+  }
+}
+
+describe('the requirements', () => {
+  it('are numbered without gaps', () => {
+    expect(REQUIREMENTS.map((it) => it.id)).toEqual(REQUIREMENTS.map((_, index) => index + 1))
+  })
+
+  it('are each cited by a test, or owned by a later issue', () => {
+    const missing = REQUIREMENTS.filter((it) => it.owner === undefined && !cited.has(it.id))
+    expect(missing.map((it) => `[R${it.id}] ${it.text}`)).toEqual([])
+  })
+
+  it('are the only ones that tests cite', () => {
+    const unknown = [...cited].filter(([id]) => !ids.has(id))
+    expect(unknown.map(([id, files]) => `[R${id}] in ${files.join(', ')}`)).toEqual([])
+  })
+})

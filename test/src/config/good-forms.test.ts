@@ -1,0 +1,167 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../../../src/config/load.js'
+import { folderOf, load } from '../../support/config.js'
+
+async function endpointOf(form: string) {
+  const { targets } = await load(`targets: [{ name: a, ${form} }]`)
+  return targets[0]?.endpoint
+}
+
+describe('a target', () => {
+  it.each([
+    ['mcp: { url: "http://h:3001/mcp" }', 'http://h:3001/mcp'],
+    ['mcp: { url: "https://h/a/b?c=d" }', 'https://h/a/b?c=d'],
+    ['mcp: { host: h }', 'http://h/mcp'],
+    ['mcp: { host: h, port: 3001, path: /x }', 'http://h:3001/x'],
+    ['mcp: { host: h, port: "3001" }', 'http://h:3001/mcp'],
+    ['mcp: { host: "::1", port: 3001 }', 'http://[::1]:3001/mcp'],
+    ['mcp: { host: "http://h:3001/x" }', 'http://h:3001/x'],
+    ['static: { host: h, port: 3001 }', 'http://h:3001/mcp'],
+    ['static: { host: h, port: 3001, path: /x, protocol: StreamableHTTP }', 'http://h:3001/x'],
+  ])('may be written %s', async (form, url) => {
+    expect(await endpointOf(form)).toEqual({ kind: 'http', url })
+  })
+
+  it.each(['command', 'cmd'])('may be a program named by %s', async (key) => {
+    const form = `stdio: { ${key}: npx, args: [-y, server], env: { A: b }, cwd: /srv, scope: shared }`
+    expect(await endpointOf(form)).toEqual({
+      kind: 'stdio',
+      command: 'npx',
+      args: ['-y', 'server'],
+      env: { A: 'b' },
+      cwd: '/srv',
+      scope: 'shared',
+    })
+  })
+
+  it('takes what every target may have', async () => {
+    const { targets } = await load(`
+targets:
+  - name: search
+    mcp: { host: h }
+    prefix: ''
+    include: ['read_*']
+    exclude: ['*_admin']
+    timeouts: { connect: 250ms, open: 1s, list: 2m, call: 1h, idle: 0s }
+`)
+    expect(targets).toEqual([
+      {
+        name: 'search',
+        endpoint: { kind: 'http', url: 'http://h/mcp' },
+        prefix: '',
+        include: ['read_*'],
+        exclude: ['*_admin'],
+        timeouts: { connectMs: 250, openMs: 1000, listMs: 120_000, callMs: 3_600_000, idleMs: 0 },
+      },
+    ])
+  })
+
+  it('gets defaults for what is left out', async () => {
+    const { targets } = await load('targets: [{ name: search, mcp: { host: h } }]')
+    expect(targets).toMatchObject([
+      { prefix: 'search', include: [], exclude: [], timeouts: { connectMs: 2000, callMs: 60_000 } },
+    ])
+  })
+})
+
+describe('a configuration', () => {
+  it('gets defaults for the sections that are left out', async () => {
+    expect(await load('targets: []')).toEqual({
+      listen: {
+        host: '127.0.0.1',
+        port: 8080,
+        path: '/mcp',
+        maxBodyBytes: 4_194_304,
+        allowedHosts: [],
+        allowedOrigins: [],
+      },
+      targets: [],
+      federation: {
+        naming: { mode: 'always', separator: '__' },
+        failureMode: 'open',
+        instructions: '',
+        serverInfo: { name: 'mcp-junction' },
+        single: true,
+      },
+      sessions: { keys: [], idleTimeoutMs: 1_800_000, maxAgeMs: 86_400_000, max: 100_000 },
+    })
+  })
+
+  it('takes every setting of every section', async () => {
+    const config = await load(`
+listen:
+  host: '::'
+  port: 0
+  path: /gateway/mcp
+  maxBodyBytes: 1024
+  allowedHosts: [Gateway.example.com, 'gateway.example.com:8443']
+  allowedOrigins: ['https://App.example.com', 'http://localhost:6274', 'vscode-webview://abc', '*']
+federation:
+  naming: { mode: conflict, separator: '-' }
+  failureMode: closed
+  instructions: Be kind.
+  serverInfo: { name: tools, version: 1.2.3, title: Our tools }
+  single: false
+sessions: { idleTimeout: 1m, maxAge: 2h, max: 1 }
+`)
+    expect(config.listen).toEqual({
+      host: '::',
+      port: 0,
+      path: '/gateway/mcp',
+      maxBodyBytes: 1024,
+      allowedHosts: ['gateway.example.com', 'gateway.example.com:8443'],
+      allowedOrigins: [
+        'https://app.example.com',
+        'http://localhost:6274',
+        'vscode-webview://abc',
+        '*',
+      ],
+    })
+    expect(config.federation).toEqual({
+      naming: { mode: 'conflict', separator: '-' },
+      failureMode: 'closed',
+      instructions: 'Be kind.',
+      serverInfo: { name: 'tools', version: '1.2.3', title: 'Our tools' },
+      single: false,
+    })
+    expect(config.sessions).toMatchObject({ idleTimeoutMs: 60_000, maxAgeMs: 7_200_000, max: 1 })
+  })
+
+  it.each(['hex', 'base64', 'base64url'] as const)(
+    'takes a session key in %s',
+    async (encoding) => {
+      // Bytes that base64 and base64url spell differently.
+      const key = Buffer.alloc(32, 0xfb)
+      const { sessions } = await load(`sessions: { keys: ["${key.toString(encoding)}"] }`)
+      expect(sessions.keys).toEqual([key])
+    },
+  )
+
+  it('may be JSON', async () => {
+    const config = { targets: [{ name: 'a', mcp: { url: 'http://h/mcp' } }], listen: { port: 1 } }
+    await using folder = await folderOf({
+      'junction.json': JSON.stringify(config, undefined, '\t'),
+    })
+    const { targets, listen } = await loadConfig(join(folder.path, 'junction.json'), {})
+    expect(targets).toMatchObject([{ name: 'a', endpoint: { url: 'http://h/mcp' } }])
+    expect(listen.port).toBe(1)
+  })
+
+  it('may repeat parts of itself by aliases', async () => {
+    const { targets } = await load(`
+targets:
+  - { name: a, mcp: { host: h }, timeouts: &patient { call: 5m } }
+  - { name: b, mcp: { host: h }, timeouts: *patient }
+`)
+    expect(targets.map(({ timeouts }) => timeouts.callMs)).toEqual([300_000, 300_000])
+  })
+
+  it('adds the servers of a pasted mcpServers map to the targets', async () => {
+    const { targets } = await load(`
+targets: [{ name: a, mcp: { host: h } }]
+mcpServers: { "My Files": { command: npx }, Search: { url: "http://h/mcp" } }
+`)
+    expect(targets.map(({ name }) => name)).toEqual(['a', 'my-files', 'search'])
+  })
+})

@@ -1,0 +1,148 @@
+/** A client that hides nothing: statuses, headers and bytes, over `node:http`. */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { request as httpRequest } from 'node:http'
+import type { JsonObject } from '../../backends/index.js'
+import { SseReader } from '../../backends/index.js'
+import { waitUntil } from './wait-until.js'
+
+export interface RawResponse {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+  /** The body, or the last message of the stream. */
+  readonly json: JsonObject
+  /** All messages of a stream. */
+  readonly messages: readonly JsonObject[]
+}
+
+const DEFAULT_HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+}
+
+export type Headers = Readonly<Record<string, string | undefined>>
+
+/** A header given as undefined is left out. */
+export async function send(
+  method: string,
+  url: string,
+  body: string | undefined,
+  headers: Headers = {},
+): Promise<RawResponse> {
+  const response = await open(method, url, body, headers)
+  let text = ''
+  response.setEncoding('utf8')
+  for await (const chunk of response) text += String(chunk)
+  const messages: JsonObject[] = []
+  if (response.headers['content-type'] === 'text/event-stream') {
+    new SseReader((event) => messages.push(parse(event.data)), 1e9).push(Buffer.from(text))
+  }
+  const isJson = response.headers['content-type']?.startsWith('application/json') === true
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    text,
+    json: isJson ? parse(text) : (messages.at(-1) ?? {}),
+    messages,
+  }
+}
+
+/** POSTs a message, or text as it is. */
+export function post(url: string, body: unknown, headers: Headers = {}): Promise<RawResponse> {
+  return send('POST', url, typeof body === 'string' ? body : JSON.stringify(body), headers)
+}
+
+export class RawSession {
+  readonly url: string
+  readonly id: string
+  readonly initialized: JsonObject
+  #lastId = 0
+
+  constructor(url: string, id: string, initialized: JsonObject) {
+    this.url = url
+    this.id = id
+    this.initialized = initialized
+  }
+
+  get headers(): Headers {
+    return { 'mcp-session-id': this.id }
+  }
+
+  request(method: string, params: JsonObject = {}): Promise<RawResponse> {
+    return post(this.url, { jsonrpc: '2.0', id: ++this.#lastId, method, params }, this.headers)
+  }
+
+  call(name: string, given: JsonObject = {}): Promise<RawResponse> {
+    return this.request('tools/call', { name, arguments: given })
+  }
+
+  notify(method: string, params: JsonObject = {}): Promise<RawResponse> {
+    return post(this.url, { jsonrpc: '2.0', method, params }, this.headers)
+  }
+
+  delete(): Promise<RawResponse> {
+    return send('DELETE', this.url, undefined, this.headers)
+  }
+
+  /** Opens the GET stream and collects what comes. */
+  async listen(): Promise<Stream> {
+    const headers = { ...this.headers, accept: 'text/event-stream' }
+    const response = await open('GET', this.url, undefined, headers)
+    const messages: JsonObject[] = []
+    const reader = new SseReader((event) => messages.push(parse(event.data)), 1e9)
+    response.on('data', (chunk: Buffer) => reader.push(chunk))
+    const ended = new Promise<void>((resolve) => response.once('close', resolve))
+    return {
+      status: response.statusCode ?? 0,
+      messages,
+      ended,
+      next: (method) =>
+        waitUntil(() => messages.some((it) => it['method'] === method), `${method} on the stream`),
+      close: () => response.destroy(),
+    }
+  }
+}
+
+export interface Stream {
+  readonly status: number
+  readonly messages: readonly JsonObject[]
+  readonly ended: Promise<void>
+  next(method: string): Promise<void>
+  close(): void
+}
+
+export const initializeRequest = (protocolVersion = '2025-11-25', id: string | number = 0) => ({
+  jsonrpc: '2.0',
+  id,
+  method: 'initialize',
+  params: { protocolVersion, capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
+})
+
+export async function openSession(url: string, protocolVersion?: string): Promise<RawSession> {
+  const answer = await post(url, initializeRequest(protocolVersion))
+  const id = answer.headers['mcp-session-id']
+  if (typeof id !== 'string') throw new Error(`no session: ${answer.status} ${answer.text}`)
+  const session = new RawSession(url, id, answer.json['result'] as JsonObject)
+  await session.notify('notifications/initialized')
+  return session
+}
+
+function open(
+  method: string,
+  url: string,
+  body: string | undefined,
+  headers: Headers,
+): Promise<IncomingMessage> {
+  const given = Object.entries({ ...DEFAULT_HEADERS, ...headers }).filter(
+    ([, it]) => it !== undefined,
+  )
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(url, { method, headers: Object.fromEntries(given) }, resolve)
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+function parse(text: string): JsonObject {
+  return JSON.parse(text) as JsonObject
+}

@@ -1,0 +1,2 @@
+process.stderr.write('cannot start: no licence\n')
+process.exit(1)

@@ -1,0 +1,201 @@
+/**
+ * A real MCP server over Streamable HTTP: the SDK's low-level server, which leaves results as they are given, with
+ * sessions and a GET stream. What it answers is data; what it was asked is kept.
+ */
+import { Server } from '@modelcontextprotocol/sdk/server/index.js'
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import type { ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js'
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
+import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders, Server as HttpServer } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { JsonObject } from '../../backends/index.js'
+
+export interface Received {
+  readonly method: string
+  readonly params: JsonObject
+  readonly sessionId: string | undefined
+}
+
+export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
+export type Handler = (params: JsonObject, extra: Extra) => JsonObject | Promise<JsonObject>
+
+export interface UpstreamOptions {
+  readonly tools?: readonly JsonObject[]
+  readonly prompts?: readonly JsonObject[]
+  readonly resources?: readonly JsonObject[]
+  readonly templates?: readonly JsonObject[]
+  readonly completions?: boolean
+  readonly instructions?: string
+  /** Answers by method, before the lists above. */
+  readonly handlers?: Readonly<Record<string, Handler>>
+}
+
+/** Lists that tests change while the server runs. */
+type Lists = Record<'tools' | 'prompts' | 'resources' | 'templates', readonly JsonObject[]>
+
+const LIST_OF: Readonly<Record<string, readonly [keyof Lists, string]>> = {
+  'tools/list': ['tools', 'tools'],
+  'prompts/list': ['prompts', 'prompts'],
+  'resources/list': ['resources', 'resources'],
+  'resources/templates/list': ['templates', 'resourceTemplates'],
+}
+
+export class Upstream {
+  readonly lists: Lists
+  readonly received: Received[] = []
+  /** Headers of every HTTP request. */
+  readonly headers: IncomingHttpHeaders[] = []
+  readonly #options: UpstreamOptions
+  readonly #sockets = new Set<Socket>()
+  readonly #sessions = new Map<
+    string,
+    { server: Server; transport: StreamableHTTPServerTransport }
+  >()
+  #http: HttpServer | undefined
+  #port = 0
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options
+    this.lists = {
+      tools: options.tools ?? [],
+      prompts: options.prompts ?? [],
+      resources: options.resources ?? [],
+      templates: options.templates ?? [],
+    }
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}/mcp`
+  }
+
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  /** The requests of one method so far. */
+  asked(method: string): Received[] {
+    return this.received.filter((it) => it.method === method)
+  }
+
+  async start(): Promise<this> {
+    const http = createServer((request, response) => {
+      this.headers.push(request.headers)
+      const id = request.headers['mcp-session-id']
+      const known = typeof id === 'string' ? this.#sessions.get(id) : undefined
+      if (id !== undefined && known === undefined) {
+        response.writeHead(404).end()
+        return
+      }
+      const transport = known === undefined ? this.#open() : Promise.resolve(known.transport)
+      void transport.then((it) => it.handleRequest(request, response))
+    })
+    http.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+    })
+    await new Promise<void>((resolve) => http.listen(this.#port, '127.0.0.1', resolve))
+    this.#port = (http.address() as AddressInfo).port
+    this.#http = http
+    return this
+  }
+
+  /** Tells every session that a list has changed. */
+  async notifyListChanged(kind: 'tools' | 'prompts' | 'resources'): Promise<void> {
+    const method = `notifications/${kind}/list_changed` as const
+    await Promise.all([...this.#sessions.values()].map((it) => it.server.notification({ method })))
+  }
+
+  /** As `kill -9` does: all connections break, and all sessions are forgotten. */
+  async kill(): Promise<void> {
+    const http = this.#http
+    this.#http = undefined
+    const closed = new Promise<void>((resolve) => http?.close(() => resolve()) ?? resolve())
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+    this.#sessions.clear()
+    await closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#http !== undefined) await this.kill()
+  }
+
+  async #open(): Promise<StreamableHTTPServerTransport> {
+    const { lists } = this
+    const { completions = false, instructions } = this.#options
+    const server = new Server(
+      { name: 'upstream', version: '1' },
+      {
+        capabilities: {
+          ...(this.#offers('tools', 'tools/call') ? { tools: { listChanged: true } } : {}),
+          ...(this.#offers('prompts', 'prompts/get') ? { prompts: { listChanged: true } } : {}),
+          ...(this.#offers('resources', 'resources/read') || lists.templates.length > 0
+            ? { resources: { listChanged: true } }
+            : {}),
+          ...(completions ? { completions: {} } : {}),
+        },
+        ...(instructions === undefined ? {} : { instructions }),
+      },
+    )
+    const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
+      sessionIdGenerator: randomUUID,
+      onsessioninitialized: (id) => void this.#sessions.set(id, { server, transport }),
+      onsessionclosed: (id) => void this.#sessions.delete(id),
+    })
+    server.fallbackRequestHandler = async ({ method, params }, extra) => {
+      const asked = (params ?? {}) as JsonObject
+      this.received.push({ method, params: asked, sessionId: extra.sessionId })
+      const handler = this.#options.handlers?.[method]
+      if (handler !== undefined) return handler(asked, extra)
+      const list = LIST_OF[method]
+      if (list !== undefined) return { [list[1]]: [...lists[list[0]]] }
+      throw Object.assign(new Error(`Method not found: ${method}`), { code: -32601 })
+    }
+    server.fallbackNotificationHandler = async ({ method, params }) => {
+      this.received.push({
+        method,
+        params: (params ?? {}) as JsonObject,
+        sessionId: transport.sessionId,
+      })
+    }
+    // The SDK's exact optional types disagree with its own transports.
+    await server.connect(transport as unknown as Parameters<Server['connect']>[0])
+    return transport
+  }
+
+  #offers(list: keyof Lists, method: string): boolean {
+    return this.lists[list].length > 0 || this.#options.handlers?.[method] !== undefined
+  }
+}
+
+export function startUpstream(options: UpstreamOptions = {}): Promise<Upstream> {
+  return new Upstream(options).start()
+}
+
+/** A server with one tool, `echo`, that gives back its arguments. */
+export function startEcho(options: UpstreamOptions = {}): Promise<Upstream> {
+  return startUpstream({
+    tools: [{ name: 'echo', inputSchema: { type: 'object' } }],
+    ...options,
+    handlers: { 'tools/call': echo, ...options.handlers },
+  })
+}
+
+/** Many of them at once, ended together. */
+export async function startEchoes(
+  count: number,
+  options: UpstreamOptions = {},
+): Promise<{ readonly servers: readonly Upstream[] } & AsyncDisposable> {
+  const servers = await Promise.all(Array.from({ length: count }, () => startEcho(options)))
+  return {
+    servers,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(servers.map((it) => it[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+export const echo: Handler = ({ arguments: given }) => ({
+  content: [{ type: 'text', text: JSON.stringify(given ?? null) }],
+})

@@ -1,0 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const POLL_MS = 5
+
+/** Waits for a condition that no event announces. Rejects, naming it, where it does not come true. */
+export async function waitUntil(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 15_000,
+): Promise<void> {
+  const until = Date.now() + timeoutMs
+  while (!(await condition())) {
+    if (Date.now() > until) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`)
+    await sleep(POLL_MS)
+  }
+}
