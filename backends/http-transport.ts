@@ -45,6 +45,16 @@ export class HttpTransport implements Transport {
     return this.#dispatch('POST', headers, text, exchange)
   }
 
+  notify(text: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.send(text, {
+        onMessage: () => undefined,
+        onEnd: resolve,
+        onError: () => resolve(),
+      })
+    })
+  }
+
   opened(protocolVersion: string): void {
     this.#protocolVersion = protocolVersion
   }

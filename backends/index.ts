@@ -1,30 +1,14 @@
 /** The door of `backends`: MCP clients to upstream servers. Imports nothing of ours. */
-export type { BackendListener, BackendState } from './backend.js'
+export type { BackendState } from './backend.js'
 export { Backend } from './backend.js'
 export type { Call, Caller, CallNotification } from './call.js'
 export type { AnyBackendError } from './errors.js'
-export {
-  BackendProtocolError,
-  BackendTimeoutError,
-  BackendUnreachableError,
-  CallCancelledError,
-  isBackendError,
-  reasonOf,
-  UpstreamSessionLostError,
-} from './errors.js'
+export { CallCancelledError, reasonOf } from './errors.js'
 export type { ListKind, ServerDescription } from './legacy-client.js'
-export type { RegistryListener } from './registry.js'
 export { Registry } from './registry.js'
-export type { Endpoint, StdioScope, Target, TargetName, Timeouts } from './target.js'
-export { durationSchema, sameTarget, targetNameSchema, targetSchema } from './target.js'
-export type {
-  ErrorMessage,
-  Message,
-  NotificationMessage,
-  RequestId,
-  RequestMessage,
-  ResultMessage,
-} from './wire/json-rpc.js'
+export type { Target, TargetName } from './target.js'
+export { durationSchema, targetSchema } from './target.js'
+export type { Message, NotificationMessage, RequestId, RequestMessage } from './wire/json-rpc.js'
 export {
   ErrorCode,
   errorText,

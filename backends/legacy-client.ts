@@ -25,7 +25,7 @@ import type { JsonObject, RawObject } from './wire/raw-json.js'
 import { EMPTY_OBJECT, isJsonObject, RawJson, withMembers, withMeta } from './wire/raw-json.js'
 
 /** Newest first: the first is what we ask for. */
-export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
+const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
 
 export type ListKind = 'tools' | 'prompts' | 'resources'
 
@@ -96,7 +96,8 @@ export class LegacyClient {
       client.#transport = await openTransport(client.#channel(), signal)
       client.#server = await client.#initialize(clientInfo, signal)
       client.#transport.opened(client.#server.protocolVersion)
-      client.#notify('notifications/initialized')
+      // Strict servers refuse requests that overtake this on another connection.
+      await client.#transport.notify(notificationText('notifications/initialized'))
       return client
     } catch (error) {
       void client.close()
@@ -235,7 +236,7 @@ export class LegacyClient {
               `this client declared no capability for ${request.method}`,
             ),
           )
-    this.#transport?.send(text, IGNORE)
+    void this.#transport?.notify(text)
   }
 
   #hear({ method, params }: NotificationMessage): void {
@@ -276,17 +277,12 @@ export class LegacyClient {
       pending.stopListening()
       // 2025-11-25 basic/utilities/cancellation: `initialize` must not be cancelled.
       if (pending.call.method !== 'initialize') {
-        this.#notify(
-          'notifications/cancelled',
-          RawJson.fromValue<JsonObject>({ requestId: pending.id, reason: error.message }),
-        )
+        const params = { requestId: pending.id, reason: error.message }
+        const text = notificationText('notifications/cancelled', RawJson.fromValue(params))
+        void this.#transport?.notify(text)
       }
       pending.reject(error)
     })
-  }
-
-  #notify(method: string, params?: RawObject): void {
-    this.#transport?.send(notificationText(method, params), IGNORE)
   }
 
   #settle(pending: Pending, tell: () => void): void {
@@ -313,13 +309,6 @@ export class LegacyClient {
   #closedByUs(): BackendUnreachableError {
     return new BackendUnreachableError(this.#target.name, 'the session was closed', false)
   }
-}
-
-/** For messages that have no answer: what becomes of them shows in the requests around them. */
-const IGNORE: Exchange = {
-  onMessage: () => undefined,
-  onEnd: () => undefined,
-  onError: () => undefined,
 }
 
 function paramsWithToken({ params, wantsProgress }: RequestOptions, token: RequestId): RawObject {

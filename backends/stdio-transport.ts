@@ -92,11 +92,15 @@ class StdioTransport implements Transport {
       exchange.onError(this.#unreachable(false))
       return () => undefined
     }
-    // The SDK prints the message itself, so it wants the parsed form.
-    this.#child.send(JSON.parse(text) as JSONRPCMessage).catch((cause: unknown) => {
+    this.#write(text).catch((cause: unknown) => {
       exchange.onError(new BackendUnreachableError(this.#target.name, reasonOf(cause), true, cause))
     })
     return () => undefined
+  }
+
+  async notify(text: string): Promise<void> {
+    // Where it cannot be written, the end of the process says so to everybody.
+    if (!this.#gone) await this.#write(text).catch(() => undefined)
   }
 
   opened(): void {}
@@ -108,6 +112,11 @@ class StdioTransport implements Transport {
     this.#closing = true
     await this.#child.close()
     this.#sweep()
+  }
+
+  #write(text: string): Promise<void> {
+    // The SDK prints the message itself, so it wants the parsed form.
+    return this.#child.send(JSON.parse(text) as JSONRPCMessage)
   }
 
   #receive(value: JSONRPCMessage): void {

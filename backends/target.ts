@@ -4,7 +4,7 @@ import { z } from 'zod'
 /** A target's name: `[a-z0-9-]{1,63}`, unique in a snapshot. */
 export type TargetName = string & { readonly __brand: 'TargetName' }
 
-export type StdioScope = 'shared' | 'principal' | 'session'
+type StdioScope = 'shared' | 'principal' | 'session'
 
 export type Endpoint =
   | { readonly kind: 'http'; readonly url: string }
@@ -76,7 +76,7 @@ const timeoutsSchema = z
   }))
   .describe('Deadlines for this target; 0s means none.')
 
-export const targetNameSchema = z
+const targetNameSchema = z
   .string()
   .regex(/^[a-z0-9-]{1,63}$/, 'expected 1 to 63 characters from a-z, 0-9 and "-"')
   .transform((name) => name as TargetName)

@@ -25,6 +25,8 @@ export interface Transport {
    * Never throws: failures reach `exchange.onError`.
    */
   send(text: string, exchange: Exchange): () => void
+  /** Sends a message that has no answer. Resolves when the server has taken it, or cannot; never rejects. */
+  notify(text: string): Promise<void>
   /** Called once the session is open, with the version both sides agreed on. */
   opened(protocolVersion: string): void
   /** Starts watching for what comes unasked (the GET stream of HTTP; stdio always hears it). */

@@ -50,7 +50,7 @@ const MAX_PAGES = 1_000
 const MAX_ITEMS = 100_000
 
 /** A list that does not end, or is none. */
-export class BadListError extends Error {
+class BadListError extends Error {
   readonly code = 'ERR_BAD_LIST'
 }
 

@@ -1,8 +1,6 @@
 /** The door of `federation`: many backends seen as one MCP server. */
-export type { BackendCatalog, CatalogKind } from './catalog.js'
-export { CATALOG_KINDS } from './catalog.js'
+export type { CatalogKind } from './catalog.js'
 export type { CatalogKeeper } from './catalog-keeper.js'
-export type { ItemKind, Unavailable } from './errors.js'
 export {
   AmbiguousItemError,
   InvalidParamsError,
@@ -10,9 +8,8 @@ export {
   UnknownItemError,
   UnknownMethodError,
 } from './errors.js'
-export type { FederationListener } from './federation.js'
 export { Federation } from './federation.js'
 export type { Collision } from './naming.js'
 export type { FederationSettings } from './settings.js'
 export { federationSchema } from './settings.js'
-export type { ChangedList, ServerSelf, VirtualServer } from './virtual-server.js'
+export type { ServerSelf, VirtualServer } from './virtual-server.js'

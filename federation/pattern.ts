@@ -5,7 +5,7 @@
  */
 
 /** `any` takes any run of characters, `segment` any run without "/", "?" and "#", `one` a single character. */
-export type Token =
+type Token =
   { readonly kind: 'literal'; readonly text: string } | { readonly kind: 'any' | 'segment' | 'one' }
 
 export type Pattern = readonly Token[]

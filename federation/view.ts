@@ -64,7 +64,7 @@ export function buildView(members: readonly ViewMember[], naming: Naming): View 
 }
 
 /** Exposed name → who serves it under which name. */
-export class NameIndex {
+class NameIndex {
   readonly #kind: ItemKind
   readonly #exposed = new Map<string, NameRoute>()
   readonly #bare = new Map<string, string[]>()

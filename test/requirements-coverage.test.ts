@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { REQUIREMENTS } from './requirements.js'
 
 const root = fileURLToPath(new URL('.', import.meta.url))
-const ids = new Set(REQUIREMENTS.map((it) => it.id))
+const ids = new Set(REQUIREMENTS.map(({ id }) => id))
 
 /** Citations in the tests: the id, and the files that cite it. */
 const cited = new Map<number, string[]>()
@@ -18,12 +18,12 @@ for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
 
 describe('the requirements', () => {
   it('are numbered without gaps', () => {
-    expect(REQUIREMENTS.map((it) => it.id)).toEqual(REQUIREMENTS.map((_, index) => index + 1))
+    expect(REQUIREMENTS.map(({ id }) => id)).toEqual(REQUIREMENTS.map((_, index) => index + 1))
   })
 
   it('are each cited by a test, or owned by a later issue', () => {
-    const missing = REQUIREMENTS.filter((it) => it.owner === undefined && !cited.has(it.id))
-    expect(missing.map((it) => `[R${it.id}] ${it.text}`)).toEqual([])
+    const missing = REQUIREMENTS.filter(({ id, owner }) => owner === undefined && !cited.has(id))
+    expect(missing.map(({ id, text }) => `[R${id}] ${text}`)).toEqual([])
   })
 
   it('are the only ones that tests cite', () => {

@@ -11,7 +11,7 @@ export interface SseEvent {
 }
 
 /** An event grew past the limit: the stream cannot be trusted any more. */
-export class SseTooLargeError extends Error {
+class SseTooLargeError extends Error {
   readonly code = 'ERR_SSE_TOO_LARGE'
 }
 

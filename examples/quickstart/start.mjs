@@ -12,7 +12,13 @@ const remote = spawn(process.execPath, [everything, 'streamableHttp'], {
 })
 const gateway = spawn(
   process.execPath,
-  [here('../../dist/src/cli.js'), 'serve', '--config', here('junction.yaml'), ...process.argv.slice(2)],
+  [
+    here('../../dist/src/cli.js'),
+    'serve',
+    '--config',
+    here('junction.yaml'),
+    ...process.argv.slice(2),
+  ],
   { stdio: 'inherit' },
 )
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => gateway.kill(signal))

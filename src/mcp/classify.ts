@@ -8,7 +8,7 @@ import { isJsonObject } from '../../backends/index.js'
 const VERSION_CLAIM = 'io.modelcontextprotocol/protocolVersion'
 
 /** Newest first: what `initialize` is answered with where the client asks for something else. */
-export const SERVED_LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const
+const SERVED_LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const
 
 export type Classification = 'modern' | 'initialize' | 'legacy'
 

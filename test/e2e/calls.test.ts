@@ -110,9 +110,9 @@ describe('a call', () => {
         message: 'step 1',
       })
     }
-    const [asked] = world.upstream.asked('tools/call')
-    expect(asked?.params['_meta']).toMatchObject({ 'example.com/kept': true })
-    expect((asked?.params['_meta'] as JsonObject)['progressToken']).not.toBe('mine')
+    const meta = world.upstream.asked('tools/call').map((it) => it.params['_meta'] as JsonObject)
+    expect(meta[0]).toMatchObject({ 'example.com/kept': true })
+    expect(meta[0]?.['progressToken']).not.toBe('mine')
   })
 
   it('asks for no progress where the client wants none, and is then plain JSON', async () => {

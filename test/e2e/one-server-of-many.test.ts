@@ -5,6 +5,7 @@ import { startGateway } from '../support/gateway.js'
 import { openSession } from '../support/raw-client.js'
 import { connectV1, connectV2 } from '../support/sdk-clients.js'
 import { startEcho, startEchoes, startUpstream } from '../support/upstream-server.js'
+import { startUpstreamV2 } from '../support/upstream-v2.js'
 
 const packages = fileURLToPath(new URL('../../node_modules/@modelcontextprotocol', import.meta.url))
 const files = fileURLToPath(new URL('../../examples/quickstart/files', import.meta.url))
@@ -53,6 +54,17 @@ describe('many servers as one', () => {
       argument: { name: 'department', value: 'E' },
     })
     expect(completed.completion.values).toContain('Engineering')
+  })
+
+  it('serves a server of SDK line 2, which keeps no sessions', async () => {
+    await using upstream = await startUpstreamV2()
+    await using gateway = await startGateway({
+      targets: [{ name: 'v2', mcp: { url: upstream.url } }],
+    })
+    await using client = await connectV2(gateway.url)
+    expect((await client.listTools()).tools.map((it) => it.name)).toEqual(['v2__greet'])
+    const { content } = await client.callTool({ name: 'v2__greet' })
+    expect(content).toEqual([{ type: 'text', text: 'hello from v2' }])
   })
 
   it('describes itself as the sum of its servers', async () => {

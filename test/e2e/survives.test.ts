@@ -72,8 +72,9 @@ describe('fifty running sessions survive', () => {
     const sessions = await openSessions(gateway.url)
     const inFlight = sessions.map((it) => it.call('good__hang'))
     const [first] = sessions
-    const answer = await first?.call('good__pid')
-    const { content } = answer?.json['result'] as { content: { text: string }[] }
+    if (first === undefined) throw new TypeError('there are sessions')
+    const { json } = await first.call('good__pid')
+    const { content } = json['result'] as { content: { text: string }[] }
     process.kill(Number(content[0]?.text), 'SIGKILL')
     expect((await Promise.all(inFlight)).every(isError)).toBe(true)
     await expectAllWork(sessions, 'good__echo')

@@ -53,7 +53,7 @@ export interface SpawnedGateway extends AsyncDisposable {
   stop(): Promise<number | null>
 }
 
-export const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
+const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
 
 /** Starts the built command with this configuration and waits until it is ready. */
 export async function spawnGateway(config: GatewayConfig): Promise<SpawnedGateway> {

@@ -10,8 +10,7 @@ const INFO = { name: 'test-client', version: '1' }
 
 export async function connectV1(url: string): Promise<ClientV1 & AsyncDisposable> {
   const client = new ClientV1(INFO)
-  // The SDK's exact optional types disagree with its own transports.
-  await client.connect(new TransportV1(new URL(url)) as Parameters<ClientV1['connect']>[0])
+  await client.connect(new TransportV1(new URL(url)))
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.close() })
 }
 

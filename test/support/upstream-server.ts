@@ -18,7 +18,7 @@ export interface Received {
   readonly sessionId: string | undefined
 }
 
-export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 export type Handler = (params: JsonObject, extra: Extra) => JsonObject | Promise<JsonObject>
 
 export interface UpstreamOptions {
@@ -159,8 +159,7 @@ export class Upstream {
         sessionId: transport.sessionId,
       })
     }
-    // The SDK's exact optional types disagree with its own transports.
-    await server.connect(transport as unknown as Parameters<Server['connect']>[0])
+    await server.connect(transport)
     return transport
   }
 

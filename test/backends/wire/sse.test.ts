@@ -12,7 +12,7 @@ function read(chunks: readonly Buffer[], limit = 1_000_000): SseEvent[] {
 
 /** The bytes, cut at each of these places. */
 function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
-  const sorted = [...new Set(places.map((it) => it % (bytes.length + 1)))].sort((a, b) => a - b)
+  const sorted = [...new Set(places.map((it) => it % (bytes.length + 1)))].toSorted((a, b) => a - b)
   return [0, ...sorted].map((from, index) => bytes.subarray(from, sorted[index] ?? bytes.length))
 }
 

@@ -15,7 +15,7 @@ const calls = {
   pid: () => text(process.pid),
   env: () => text(JSON.stringify(process.env)),
   cwd: () => text(process.cwd()),
-  cancelled: () => text([...cancelled].length),
+  cancelled: () => text(cancelled.size),
   crash: () => process.exit(3),
   hang: () => undefined,
   slow: async (_, { ms, steps = 2 }, progressToken) => {

@@ -1,0 +1,98 @@
+// `npm run conformance [-- --direct] [-- --requirements REVISION]`: the official suite against the gateway, with this
+// project's fixture server as its one backend. `--direct` leaves the gateway out, to tell the fixture's faults from ours.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { installTools } from './tools.mjs'
+
+const READY_MS = 30_000
+
+const { values } = parseArgs({
+  options: {
+    direct: { type: 'boolean', default: false },
+    requirements: { type: 'string', default: '2025-11-25' },
+  },
+})
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+const children = []
+const folder = await mkdtemp(join(tmpdir(), 'junction-conformance-'))
+// Without this an interrupted run would leave the servers behind.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stop(1))
+
+try {
+  const tools = await installTools()
+  const fixture = await startFixture()
+  const url = values.direct ? fixture : await startGateway(fixture)
+  const results = here(`out/${values.requirements}`)
+  await rm(results, { recursive: true, force: true })
+  const args = ['server', '--url', url, '--requirements', values.requirements, '-o', results]
+  if (!values.direct) args.push('--expected-failures', here('expected-failures.yaml'))
+  const suite = start(tools.node, [tools.conformance, ...args], 'inherit')
+  const [code] = await once(suite, 'exit')
+  await stop(code ?? 1)
+} catch (error) {
+  console.error(error.message)
+  await stop(1)
+}
+
+async function stop(code) {
+  for (const child of children) {
+    if (child.exitCode !== null || child.signalCode !== null) continue
+    child.kill()
+    await once(child, 'exit')
+  }
+  await rm(folder, { recursive: true, force: true })
+  process.exit(code)
+}
+
+function start(command, args, stdout = 'pipe') {
+  const child = spawn(command, args, { stdio: ['ignore', stdout, 'inherit'] })
+  children.push(child)
+  return child
+}
+
+/** Gives what `pick` finds first in a line of the child's output; the rest of the output is thrown away. */
+async function firstOf(child, name, pick) {
+  const exited = once(child, 'exit').then(([code]) => {
+    throw new Error(`${name} exited with ${code} before it was ready`)
+  })
+  // Once the child is ready, its exit is no failure of ours.
+  exited.catch(() => {})
+  const found = new Promise((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const value = pick(line)
+      if (value !== undefined) resolve(value)
+    })
+  })
+  return Promise.race([found, exited])
+}
+
+function startFixture() {
+  const child = start(process.execPath, [here('fixture-server.mjs')])
+  return firstOf(child, 'the fixture', (line) => /^listening (\S+)$/.exec(line)?.[1])
+}
+
+/** Gives the URL of a gateway that has this one server behind it, under its own names. */
+async function startGateway(fixture) {
+  const file = join(folder, 'junction.json')
+  const targets = [{ name: 'fixture', prefix: '', mcp: { url: fixture } }]
+  await writeFile(file, JSON.stringify({ listen: { port: 0 }, targets }))
+  const cli = here('../../dist/src/cli.js')
+  const child = start(process.execPath, [cli, 'serve', '--config', file])
+  const url = await firstOf(child, 'the gateway', (line) => {
+    const { msg, url: listening } = JSON.parse(line)
+    return msg === 'listening' ? listening : undefined
+  })
+  const until = Date.now() + READY_MS
+  while ((await fetch(new URL('/readyz', url))).status !== 200) {
+    if (Date.now() > until) throw new Error('the gateway does not become ready')
+    await sleep(50)
+  }
+  return url
+}
