@@ -7,6 +7,7 @@ import { setMaxListeners } from 'node:events'
 import { Pool } from 'undici'
 import { BackOff } from './back-off.js'
 import type { Call, Caller } from './call.js'
+import { ANONYMOUS } from './call.js'
 import {
   BackendUnreachableError,
   isBackendError,
@@ -152,7 +153,7 @@ export class Backend {
     const { endpoint } = this.target
     if (endpoint.kind === 'http' || endpoint.scope === 'session') return caller.key
     // Anonymous callers are one principal, and our own: on a laptop there is one child per server.
-    const isOurs = endpoint.scope === 'shared' || caller.principal === 'anonymous'
+    const isOurs = endpoint.scope === 'shared' || caller.principal === ANONYMOUS
     return isOurs ? MONITOR : `principal:${caller.principal}`
   }
 

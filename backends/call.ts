@@ -13,6 +13,9 @@ export interface Caller {
   readonly principal: string
 }
 
+/** The one principal there is as long as nobody is asked who they are; also the gateway's own. */
+export const ANONYMOUS = 'anonymous'
+
 /** Something a backend says about a call while it runs. Hop-scoped members are gone from `params`. */
 export interface CallNotification {
   readonly method: 'notifications/progress'

@@ -2,6 +2,7 @@
 export type { BackendState } from './backend.js'
 export { Backend } from './backend.js'
 export type { Call, Caller, CallNotification } from './call.js'
+export { ANONYMOUS } from './call.js'
 export type { AnyBackendError } from './errors.js'
 export { CallCancelledError, reasonOf } from './errors.js'
 export type { ListKind, ServerDescription } from './legacy-client.js'

@@ -92,7 +92,10 @@ export class VirtualServer {
    */
   async list(kind: CatalogKind): Promise<RawObject> {
     const keepers = this.#keepers
-    await Promise.all(keepers.map((keeper) => keeper.settle(START_GRACE_MS)))
+    const unsettled = keepers.filter((keeper) => !keeper.settled)
+    if (unsettled.length > 0) {
+      await Promise.all(unsettled.map((keeper) => keeper.settle(START_GRACE_MS)))
+    }
     const unavailable = this.unavailable()
     const { failureMode } = this.#options.settings
     const nothing = keepers.length > 0 && keepers.every(({ catalog }) => catalog === undefined)

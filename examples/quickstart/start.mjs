@@ -21,6 +21,8 @@ const gateway = spawn(
   ],
   { stdio: 'inherit' },
 )
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => gateway.kill(signal))
+// Ctrl-C reaches the gateway from the terminal too, and a second signal means haste.
+process.on('SIGINT', () => {})
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => gateway.kill(signal))
 process.on('exit', () => remote.kill())
 gateway.on('exit', (code) => process.exit(code ?? 1))

@@ -27,6 +27,8 @@ export async function serve(args: ServeArguments): Promise<number> {
   const logger = createLogger(logLevel(args.logLevel) ?? (isTerminal ? 'warn' : 'info'))
   const terminal = isTerminal ? new Terminal(process.stdout) : undefined
 
+  // A promise nobody waits for is a bug of ours, and no reason to drop everybody's calls.
+  process.on('unhandledRejection', (reason) => logger.error({ err: reason }, 'internal error'))
   const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   const gateway = await startGateway(config, {
     logger,

@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { JsonObject, Message, RequestMessage } from '../../backends/index.js'
 import {
+  ANONYMOUS,
   ErrorCode,
   InvalidMessageError,
   isJsonObject,
@@ -35,8 +36,6 @@ export interface EndpointOptions {
   readonly onInternalError: (error: unknown) => void
 }
 
-/** Everybody is the same principal as long as nobody is asked who they are. */
-const ANONYMOUS = 'anonymous'
 const BATCH_VERSION = '2025-03-26'
 const MAX_BATCH = 100
 
@@ -132,14 +131,16 @@ export class McpEndpoint {
     }
     const protocolVersion = negotiateVersion(asked)
     try {
+      const self = server.describe()
       const { token } = this.#options.sessions.create({
         protocolVersion,
         server: name,
         principal: ANONYMOUS,
         client: clientIdentity(clientInfo),
         capabilities,
+        promised: Object.keys(self.capabilities),
       })
-      const result = initializeResult(server.describe(), protocolVersion)
+      const result = initializeResult(self, protocolVersion)
       writeJson(response, resultText(request.id, result), { 'mcp-session-id': token })
     } catch (error) {
       if (!(error instanceof SessionTooLargeError)) throw error
@@ -206,10 +207,9 @@ export class McpEndpoint {
       const answer = new JsonRpcError(ErrorCode.InvalidRequest, '"initialize" cannot be in a batch')
       return reply.answer(errorText(message.id, answer))
     }
-    answerRequest(server, session, message, (text) => reply.notify(text), onInternalError).then(
-      (text) => reply.answer(text),
-      onInternalError,
-    )
+    answerRequest(server, session, message, (text) => reply.notify(text), onInternalError)
+      .then((text) => reply.answer(text))
+      .catch(onInternalError)
   }
 
   #get(

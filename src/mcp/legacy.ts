@@ -85,7 +85,9 @@ async function perform(
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
   if (list === undefined) return server.call(callOf(session, method, params, signal, notify))
   const [kind, capability] = list
-  if (!server.offers(capability)) throw new UnknownMethodError(`Method not found: ${method}`)
+  if (!session.seed.promised.includes(capability) && !server.offers(capability)) {
+    throw new UnknownMethodError(`Method not found: ${method}`)
+  }
   // Lists are given whole, so there is no cursor that we ever gave out.
   if (params.value['cursor'] !== undefined) throw new InvalidParamsError('unknown cursor')
   return server.list(kind)

@@ -13,6 +13,8 @@ export interface SessionSeed {
   readonly client: { readonly name: string; readonly version: string }
   /** As the client declared them. */
   readonly capabilities: JsonObject
+  /** The capabilities that `initialize` promised: what was promised once is served, if only with empty lists. */
+  readonly promised: readonly string[]
 }
 
 /** An open stream of a session, towards its client. */

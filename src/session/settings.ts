@@ -25,13 +25,19 @@ export const sessionsSchema = z
       .describe(
         'Secrets of 32 bytes in base64, base64url or hex: the first seals session ids, all open them, so keys can be changed without losing sessions. Replicas share them. None: a random one per start.',
       ),
-    idleTimeout: lifetime.prefault('30m').describe('A session unused for this long ends.'),
-    maxAge: lifetime.prefault('24h').describe('A session ends at this age, used or not.'),
+    idleTimeout: lifetime
+      .prefault('30m')
+      .describe(
+        'A session unused for this long is let go of, here and at the servers; its next request brings it back.',
+      ),
+    maxAge: lifetime
+      .prefault('24h')
+      .describe('A session ends for good at this age; its client begins a new one.'),
     max: z
       .int()
       .min(1)
       .prefault(100_000)
-      .describe('Sessions held at once; beyond it, the one unused the longest ends.'),
+      .describe('Sessions held at once; beyond it, the one unused the longest is let go of.'),
   })
   .transform(({ keys, idleTimeout, maxAge, max }) => ({
     keys,
