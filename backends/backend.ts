@@ -225,7 +225,7 @@ export class Backend {
     }
   }
 
-  /** Connects and stays connected as long as it goes. Returns why it ended. */
+  /** Connects and stays connected for as long as that goes. Returns why it ended. */
   async #monitorOnce(onStable: () => void): Promise<Error> {
     const loss = new Promise<Error>((resolve) => (this.#loseMonitor = resolve))
     let client: LegacyClient
@@ -234,9 +234,10 @@ export class Backend {
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
-    if (!this.#closing.signal.aborted) {
+    // Lists are read once changes to them can be heard, so that none falls between.
+    const lost = await Promise.race([client.listen(), loss])
+    if (lost === undefined && !this.#closing.signal.aborted) {
       this.#monitor = client
-      client.listen()
       this.#setState({ status: 'ready', since: Date.now(), server: client.server })
       const stable = setTimeout(onStable, STABLE_MS).unref()
       const pings = this.#startPings(client)
@@ -244,7 +245,8 @@ export class Backend {
       clearTimeout(stable)
       clearInterval(pings)
     }
-    await client.close()
+    // It may take its time to say goodbye to a server that is gone.
+    void client.close()
     return loss
   }
 

@@ -80,6 +80,7 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
     const sessionId = single(headers['mcp-session-id'])
     if (sessionId !== undefined && this.#body !== 'refusal') this.#onSessionId(sessionId)
     if (this.#body === 'sse') {
+      this.#exchange.onOpen?.()
       this.#sse = new SseReader((event) => {
         if (event.data !== '' && (event.event === undefined || event.event === 'message')) {
           this.#deliver(event.data)

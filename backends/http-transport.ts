@@ -18,6 +18,7 @@ const ACCEPT_BOTH = 'application/json, text/event-stream'
 /** A stream that ends sooner than this was not worth reopening at once. */
 const SHORT_STREAM_MS = 5_000
 const REOPEN_DELAY_MS = 1_000
+const LISTEN_GRACE_MS = 1_000
 const CLOSE_DEADLINE_MS = 2_000
 
 export class HttpTransport implements Transport {
@@ -29,6 +30,8 @@ export class HttpTransport implements Transport {
   #sessionId: string | undefined
   #protocolVersion: string | undefined
   #closed = false
+  /** Whether the GET stream has been open before. */
+  #listened = false
   #reopenTimer: NodeJS.Timeout | undefined
 
   constructor(target: Target, url: string, pool: Pool, channel: Channel) {
@@ -59,21 +62,14 @@ export class HttpTransport implements Transport {
     this.#protocolVersion = protocolVersion
   }
 
-  listen(): void {
-    if (this.#closed) return
-    const openedAt = performance.now()
-    this.#dispatch('GET', this.#headers('text/event-stream'), null, {
-      onMessage: (message) => this.#channel.onMessage(message),
-      onEnd: () => this.#reopen(openedAt),
-      onError: (error) => {
-        if (this.#closed) return
-        // Servers may refuse the GET stream for good (405, or 404 and 400 where they do not route it).
-        if (error instanceof BackendProtocolError)
-          this.#channel.onNoise(`no GET stream: ${error.message}`)
-        else if (error instanceof UpstreamSessionLostError) this.#lose(error)
-        else if (error instanceof BackendUnreachableError && !error.sent) this.#lose(error)
-        else this.#reopen(openedAt)
-      },
+  listen(): Promise<void> {
+    return new Promise((resolve) => {
+      // Some servers hold the headers of a stream back until its first event.
+      const grace = setTimeout(resolve, LISTEN_GRACE_MS)
+      this.#openStream(() => {
+        clearTimeout(grace)
+        resolve()
+      })
     })
   }
 
@@ -115,6 +111,7 @@ export class HttpTransport implements Transport {
       this.#target.name,
       this.#sessionId !== undefined,
       {
+        onOpen: () => exchange.onOpen?.(),
         onMessage: (message) => exchange.onMessage(message),
         onEnd: () => {
           this.#aborts.delete(abort)
@@ -140,10 +137,39 @@ export class HttpTransport implements Transport {
     return abort
   }
 
-  #reopen(openedAt: number): void {
+  /** Calls `onSettled` when the stream is open, or refused for good. */
+  #openStream(onSettled: () => void): void {
+    if (this.#closed) return onSettled()
+    const askedAt = performance.now()
+    this.#dispatch('GET', this.#headers('text/event-stream'), null, {
+      onOpen: () => {
+        if (this.#listened) this.#channel.onGap()
+        this.#listened = true
+        onSettled()
+      },
+      onMessage: (message) => this.#channel.onMessage(message),
+      onEnd: () => this.#reopen(askedAt, onSettled),
+      onError: (error) => {
+        if (this.#closed) return onSettled()
+        const isRefusal =
+          error instanceof BackendProtocolError || error instanceof UpstreamSessionLostError
+        if (isRefusal && !this.#listened) {
+          // Servers need not have this stream: 405, or 404 and 400 where they do not route GET.
+          this.#channel.onNoise(`no GET stream: ${error.message}`)
+          return onSettled()
+        }
+        if (isRefusal || (error instanceof BackendUnreachableError && !error.sent)) {
+          return this.#lose(error)
+        }
+        this.#reopen(askedAt, onSettled)
+      },
+    })
+  }
+
+  #reopen(askedAt: number, onSettled: () => void): void {
     if (this.#closed) return
-    const delayMs = performance.now() - openedAt < SHORT_STREAM_MS ? REOPEN_DELAY_MS : 0
-    this.#reopenTimer = setTimeout(() => this.listen(), delayMs)
+    const delayMs = performance.now() - askedAt < SHORT_STREAM_MS ? REOPEN_DELAY_MS : 0
+    this.#reopenTimer = setTimeout(() => this.#openStream(onSettled), delayMs)
   }
 
   #lose(error: Error): void {

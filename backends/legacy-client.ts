@@ -110,9 +110,9 @@ export class LegacyClient {
     return this.#server
   }
 
-  /** Hears from now on what the server says unasked. */
-  listen(): void {
-    this.#transport?.listen()
+  /** Hears what the server says unasked, from when it resolves on if not before. Never rejects. */
+  async listen(): Promise<void> {
+    await this.#transport?.listen()
   }
 
   /**
@@ -178,6 +178,9 @@ export class LegacyClient {
     return {
       onMessage: (message) => this.#receive(message, undefined),
       onNoise: (what) => this.#listener.onNoise(what),
+      onGap: () => {
+        for (const kind of Object.values(LIST_CHANGED)) this.#listener.onListChanged(kind)
+      },
       onClose: (reason) => {
         if (this.#end(reason)) this.#listener.onClose(reason)
       },

@@ -68,7 +68,7 @@ class StdioTransport implements Transport {
   #release: (() => void) | undefined
   #pid: number | undefined
   #gone = false
-  #closing = false
+  #closing: Promise<void> | undefined
 
   constructor(target: Target, child: StdioClientTransport, channel: Channel) {
     this.#target = target
@@ -76,7 +76,7 @@ class StdioTransport implements Transport {
     this.#channel = channel
     child.onmessage = (message) => this.#receive(message)
     child.onerror = (error) => {
-      if (!this.#closing) channel.onNoise(`stdout: ${reasonOf(error).slice(0, 200)}`)
+      if (this.#closing === undefined) channel.onNoise(`stdout: ${reasonOf(error).slice(0, 200)}`)
     }
     child.onclose = () => this.#exited()
   }
@@ -105,13 +105,11 @@ class StdioTransport implements Transport {
 
   opened(): void {}
 
-  listen(): void {}
+  async listen(): Promise<void> {}
 
-  async close(): Promise<void> {
-    if (this.#closing) return
-    this.#closing = true
-    await this.#child.close()
-    this.#sweep()
+  close(): Promise<void> {
+    this.#closing ??= this.#child.close().then(() => this.#sweep())
+    return this.#closing
   }
 
   #write(text: string): Promise<void> {
@@ -131,7 +129,7 @@ class StdioTransport implements Transport {
   #exited(): void {
     this.#gone = true
     this.#sweep()
-    if (!this.#closing) this.#channel.onClose(this.#unreachable(true))
+    if (this.#closing === undefined) this.#channel.onClose(this.#unreachable(true))
   }
 
   /** What the child started and left behind (`npx`, `sh -c`) goes with it. */

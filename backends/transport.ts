@@ -1,8 +1,10 @@
 /** How messages travel to one upstream server; one interface over Streamable HTTP and stdio. */
 import type { Message } from './wire/json-rpc.js'
 
-/** What comes of one message we sent. After `onEnd` or `onError` nothing more comes. */
+/** What comes of one message we sent, or of listening. After `onEnd` or `onError` nothing more comes. */
 export interface Exchange {
+  /** The server has begun to answer with a stream: HTTP only. */
+  onOpen?(): void
   /** A message that came in answer: HTTP only. A stdio server answers on the channel. */
   onMessage(message: Message): void
   /** The server will say no more in answer: HTTP only. */
@@ -15,6 +17,8 @@ export interface Channel {
   onMessage(message: Message): void
   /** The connection is gone and does not come back. */
   onClose(reason: Error): void
+  /** For a while nothing could be heard: what was said then is lost. */
+  onGap(): void
   /** Something that is not the protocol, and is passed over. */
   onNoise(what: string): void
 }
@@ -29,8 +33,11 @@ export interface Transport {
   notify(text: string): Promise<void>
   /** Called once the session is open, with the version both sides agreed on. */
   opened(protocolVersion: string): void
-  /** Starts watching for what comes unasked (the GET stream of HTTP; stdio always hears it). */
-  listen(): void
+  /**
+   * Starts watching for what comes unasked (the GET stream of HTTP; stdio always hears it). Resolves when nothing
+   * can be missed any more, or when it is clear that the server has no such stream; never rejects.
+   */
+  listen(): Promise<void>
   /** Ends the session at the server and releases everything. Never rejects. */
   close(): Promise<void>
 }

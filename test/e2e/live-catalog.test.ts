@@ -4,6 +4,7 @@ import { startGateway } from '../support/gateway.js'
 import type { RawSession } from '../support/raw-client.js'
 import { openSession } from '../support/raw-client.js'
 import type { Handler } from '../support/upstream-server.js'
+import { answerJson, startRawHttp } from '../support/raw-http-server.js'
 import { startEcho, startUpstream } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
@@ -81,6 +82,50 @@ describe('the catalog', () => {
     await waitUntil(async () => (await list(session)).names.includes('a__t49'), 'the last change')
     expect(upstream.asked('tools/list').length - before).toBeLessThan(25)
   })
+
+  it('catches up with what changed while a stream was broken', async () => {
+    await using upstream = await startEcho()
+    await using gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const session = await openSession(gateway.url)
+    const stream = await session.listen()
+    upstream.lists.tools = [tool('silently-added')]
+    upstream.cutStreams()
+    await stream.next(TOOLS_CHANGED)
+    expect((await list(session)).names).toEqual(['a__silently-added'])
+    stream.close()
+  })
+
+  it.each([405, 404, 400, 500])(
+    'does without the stream of a server that answers GET with %i',
+    async (status) => {
+      let listed = 0
+      await using server = await startRawHttp((message, response, request) => {
+        if (request.method !== 'POST') return void response.writeHead(status).end()
+        response.setHeader('mcp-session-id', 's')
+        switch (message['method']) {
+          case 'initialize':
+            return answerJson(response, message, {
+              protocolVersion: '2025-06-18',
+              capabilities: { tools: {} },
+              serverInfo: {},
+            })
+          case 'tools/list':
+            listed++
+            return answerJson(response, message, { tools: [tool('t')] })
+          default:
+            response.writeHead(202).end()
+        }
+      })
+      await using gateway = await startGateway({
+        targets: [{ name: 'a', mcp: { url: server.url } }],
+      })
+      const session = await openSession(gateway.url)
+      expect(await list(session)).toEqual({ names: ['a__t'], unavailable: [] })
+      expect(listed).toBe(1)
+    },
+  )
 
   it('holds every page, an empty cursor included [R42][R41]', async () => {
     const pages: Readonly<Record<string, JsonObject>> = {

@@ -49,6 +49,7 @@ export class Upstream {
   readonly headers: IncomingHttpHeaders[] = []
   readonly #options: UpstreamOptions
   readonly #sockets = new Set<Socket>()
+  readonly #streams = new Set<Socket>()
   readonly #sessions = new Map<
     string,
     { server: Server; transport: StreamableHTTPServerTransport }
@@ -82,6 +83,7 @@ export class Upstream {
   async start(): Promise<this> {
     const http = createServer((request, response) => {
       this.headers.push(request.headers)
+      if (request.method === 'GET') this.#streams.add(request.socket)
       const id = request.headers['mcp-session-id']
       const known = typeof id === 'string' ? this.#sessions.get(id) : undefined
       if (id !== undefined && known === undefined) {
@@ -105,6 +107,12 @@ export class Upstream {
   async notifyListChanged(kind: 'tools' | 'prompts' | 'resources'): Promise<void> {
     const method = `notifications/${kind}/list_changed` as const
     await Promise.all([...this.#sessions.values()].map((it) => it.server.notification({ method })))
+  }
+
+  /** Breaks the GET streams; the sessions stay. */
+  cutStreams(): void {
+    for (const socket of this.#streams) socket.resetAndDestroy()
+    this.#streams.clear()
   }
 
   /** As `kill -9` does: all connections break, and all sessions are forgotten. */
