@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
+import { EverythingProcess } from '../support/everything-process.js'
 import { spawnGateway, startGateway } from '../support/gateway.js'
 import type { RawResponse, RawSession } from '../support/raw-client.js'
 import { openSession } from '../support/raw-client.js'
@@ -65,6 +66,20 @@ describe('fifty running sessions survive', () => {
       () => gateway.readiness().targets.every((it) => it.ready),
       'the server to be back',
     )
+  })
+
+  it('the death of a server’s process, and its return at the same address', async () => {
+    await using server = await EverythingProcess.start()
+    await using gateway = await startGateway({ targets: [{ name: 'e', mcp: { url: server.url } }] })
+    const sessions = await openSessions(gateway.url)
+    await expectAllWork(sessions, 'e__echo')
+    const long = { duration: 600, steps: 600 }
+    const inFlight = sessions.map((it) => it.call('e__trigger-long-running-operation', long))
+    await expectAllWork(sessions, 'e__echo')
+    await server.kill()
+    expect((await Promise.all(inFlight)).every(isError)).toBe(true)
+    await server.start()
+    await expectAllWork(sessions, 'e__echo')
   })
 
   it('the death of a child process', async () => {
