@@ -6,6 +6,7 @@
 import { setMaxListeners } from 'node:events'
 import { Pool } from 'undici'
 import { BackOff } from './back-off.js'
+import type { Cancellation } from './cancellation.js'
 import type { Call, Caller } from './call.js'
 import { ANONYMOUS } from './call.js'
 import {
@@ -62,7 +63,7 @@ export class Backend {
     this.target = target
     this.#clientInfo = clientInfo
     this.#listener = listener
-    // Each request of our own listens to it while it runs.
+    // Each session being opened listens to it.
     setMaxListeners(0, this.#closing.signal)
     if (target.endpoint.kind === 'http') {
       this.#pool = new Pool(new URL(target.endpoint.url).origin, {
@@ -90,7 +91,7 @@ export class Backend {
   async call(call: Call): Promise<RawObject> {
     const key = this.#sessionKey(call.caller)
     for (let attempt = 0; ; attempt++) {
-      const session = this.#session(key, call.signal)
+      const session = this.#session(key, call.cancellation)
       const client = await session
       try {
         return await client.request(call, this.target.timeouts.callMs)
@@ -110,9 +111,8 @@ export class Backend {
    */
   async list(method: string, params: RawObject): Promise<RawObject> {
     if (this.#monitor === undefined) throw this.#unreachable()
-    const request = { method, params, signal: this.#closing.signal }
     try {
-      return await this.#monitor.request(request, this.target.timeouts.listMs)
+      return await this.#monitor.request({ method, params }, this.target.timeouts.listMs)
     } catch (error) {
       if (error instanceof UpstreamSessionLostError) this.#loseMonitor(error)
       throw error
@@ -157,8 +157,8 @@ export class Backend {
     return isOurs ? MONITOR : `principal:${caller.principal}`
   }
 
-  #session(key: string, signal: AbortSignal): Promise<LegacyClient> {
-    if (key === MONITOR) return this.#monitorSoon(signal)
+  #session(key: string, cancellation: Cancellation): Promise<LegacyClient> {
+    if (key === MONITOR) return this.#monitorSoon(cancellation)
     const known = this.#sessions.get(key)
     if (known !== undefined) return known
     const session = this.#open(() => this.#forget(key, session))
@@ -172,11 +172,11 @@ export class Backend {
   }
 
   /** A server that is just being started again is worth waiting for; one that failed to start is not. */
-  async #monitorSoon(signal: AbortSignal): Promise<LegacyClient> {
-    while (this.#state.status === 'connecting' && !signal.aborted) {
+  async #monitorSoon(cancellation: Cancellation): Promise<LegacyClient> {
+    while (this.#state.status === 'connecting' && !cancellation.isCancelled) {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve)
-        signal.addEventListener('abort', () => resolve(), { once: true })
+        cancellation.add(resolve)
       })
     }
     if (this.#monitor === undefined) throw this.#unreachable()
@@ -256,7 +256,7 @@ export class Backend {
    */
   #startPings(client: LegacyClient): NodeJS.Timeout | undefined {
     if (this.target.endpoint.kind !== 'http') return undefined
-    const request = { method: 'ping', params: EMPTY_OBJECT, signal: this.#closing.signal }
+    const request = { method: 'ping', params: EMPTY_OBJECT }
     return setInterval(() => {
       client.request(request, this.target.timeouts.openMs).catch((error: unknown) => {
         // An error answer is an answer all the same.

@@ -3,6 +3,7 @@
  * neither eras nor transports: everything that belongs to a hop (ids, progress tokens, session ids, protocol
  * versions) was taken off at the one edge and is put on anew at the other (mcp-protocol.md §0).
  */
+import type { Cancellation } from './cancellation.js'
 import type { RawObject } from './wire/raw-json.js'
 
 /** Whom a call is made for: what an upstream session may depend on, and no more. */
@@ -26,8 +27,8 @@ export interface Call {
   readonly method: string
   readonly params: RawObject
   readonly caller: Caller
-  /** Aborted when the caller withdraws the request. */
-  readonly signal: AbortSignal
+  /** Cancelled when the caller withdraws the request. */
+  readonly cancellation: Cancellation
   /** Whether the caller wants to hear of progress. */
   readonly wantsProgress: boolean
   /** The way back while the call runs; not called after it has settled. */

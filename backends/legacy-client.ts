@@ -54,11 +54,11 @@ interface Pending {
   /** The id of the request is also its progress token: both are ours and unique on this session. */
   readonly id: RequestId
   stopListening: () => void
-  readonly onAbort: () => void
+  readonly onCancel: () => void
 }
 
-export type RequestOptions = Pick<Call, 'method' | 'params' | 'signal'> &
-  Partial<Pick<Call, 'wantsProgress' | 'notify'>>
+export type RequestOptions = Pick<Call, 'method' | 'params'> &
+  Partial<Pick<Call, 'cancellation' | 'wantsProgress' | 'notify'>>
 
 const LIST_CHANGED: Readonly<Record<string, ListKind>> = {
   'notifications/tools/list_changed': 'tools',
@@ -81,7 +81,7 @@ export class LegacyClient {
   }
 
   /**
-   * Opens a session within the target's `open` deadline.
+   * Opens a session within the target's `open` deadline, or gives up when `signal` is aborted.
    * @throws BackendUnreachableError, BackendTimeoutError, BackendProtocolError, or the server's own JsonRpcError
    */
   static async open(
@@ -92,9 +92,11 @@ export class LegacyClient {
     signal: AbortSignal,
   ): Promise<LegacyClient> {
     const client = new LegacyClient(target, listener)
+    const giveUp = (): void => void client.close()
+    signal.addEventListener('abort', giveUp)
     try {
-      client.#transport = await openTransport(client.#channel(), signal)
-      client.#server = await client.#initialize(clientInfo, signal)
+      client.#transport = await openTransport(client.#channel())
+      client.#server = await client.#initialize(clientInfo)
       client.#transport.opened(client.#server.protocolVersion)
       // Strict servers refuse requests that overtake this on another connection.
       await client.#transport.notify(notificationText('notifications/initialized'))
@@ -102,6 +104,8 @@ export class LegacyClient {
     } catch (error) {
       void client.close()
       throw error
+    } finally {
+      signal.removeEventListener('abort', giveUp)
     }
   }
 
@@ -122,7 +126,7 @@ export class LegacyClient {
    */
   request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     return new Promise((resolve, reject) => {
-      if (options.signal.aborted) return reject(this.#cancelled())
+      if (options.cancellation?.isCancelled === true) return reject(this.#cancelled())
       if (this.#transport === undefined || this.#closeReason !== undefined) {
         return reject(this.#closeReason ?? this.#closedByUs())
       }
@@ -136,10 +140,10 @@ export class LegacyClient {
         lastProgress: -Infinity,
         id,
         stopListening: () => undefined,
-        onAbort: () => this.#abandon(pending, this.#cancelled()),
+        onCancel: () => this.#abandon(pending, this.#cancelled()),
       }
       this.#pending.set(id, pending)
-      options.signal.addEventListener('abort', pending.onAbort, { once: true })
+      options.cancellation?.add(pending.onCancel)
       this.#startTimer(pending)
       const text = requestText(id, options.method, paramsWithToken(options, id))
       pending.stopListening = this.#transport.send(text, this.#exchange(pending))
@@ -151,13 +155,13 @@ export class LegacyClient {
     await this.#transport?.close()
   }
 
-  async #initialize(clientInfo: JsonObject, signal: AbortSignal): Promise<ServerDescription> {
+  async #initialize(clientInfo: JsonObject): Promise<ServerDescription> {
     const params = RawJson.fromValue<JsonObject>({
       protocolVersion: LEGACY_VERSIONS[0],
       capabilities: {},
       clientInfo,
     })
-    const options = { method: 'initialize', params, signal }
+    const options = { method: 'initialize', params }
     const { value } = await this.request(options, this.#target.timeouts.openMs)
     const { protocolVersion, serverInfo, capabilities, instructions } = value
     if (!LEGACY_VERSIONS.some((version) => version === protocolVersion)) {
@@ -291,7 +295,7 @@ export class LegacyClient {
   #settle(pending: Pending, tell: () => void): void {
     if (!this.#pending.delete(pending.id)) return
     clearTimeout(pending.timer)
-    pending.call.signal.removeEventListener('abort', pending.onAbort)
+    pending.call.cancellation?.delete(pending.onCancel)
     tell()
   }
 

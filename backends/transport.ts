@@ -42,4 +42,4 @@ export interface Transport {
   close(): Promise<void>
 }
 
-export type OpenTransport = (channel: Channel, signal: AbortSignal) => Promise<Transport>
+export type OpenTransport = (channel: Channel) => Promise<Transport>

@@ -283,7 +283,7 @@ function requireContentType(request: IncomingMessage): void {
 /** A client that sends no Accept at all takes anything (RFC 9110 §12.5.1). */
 function requireAccept(request: IncomingMessage, ...types: readonly string[]): void {
   const accept = request.headers.accept?.toLowerCase()
-  if (accept === undefined) return
+  if (accept === undefined || types.every((type) => accept.includes(type))) return
   const ranges = new Set(accept.split(',').map((range) => range.split(';', 1)[0]?.trim()))
   for (const type of types) {
     if (ranges.has(type) || ranges.has('*/*') || ranges.has(`${type.split('/', 1)[0]}/*`)) continue

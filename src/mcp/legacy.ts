@@ -5,6 +5,7 @@
 import type {
   Call,
   CallNotification,
+  Cancellation,
   JsonObject,
   NotificationMessage,
   RawObject,
@@ -34,11 +35,11 @@ export async function answerRequest(
   notify: (text: string) => void,
   onInternalError: (error: unknown) => void,
 ): Promise<string | undefined> {
-  const controller = session.begin(request.id)
-  if (controller === undefined)
+  const cancellation = session.begin(request.id)
+  if (cancellation === undefined)
     return errorText(request.id, toJsonRpcError(new DuplicateRequestError()))
   try {
-    const result = await perform(server, session, request, controller.signal, notify)
+    const result = await perform(server, session, request, cancellation, notify)
     return resultText(request.id, result)
   } catch (error) {
     if (error instanceof CallCancelledError) return undefined
@@ -77,13 +78,13 @@ async function perform(
   server: VirtualServer,
   session: Session,
   request: RequestMessage,
-  signal: AbortSignal,
+  cancellation: Cancellation,
   notify: (text: string) => void,
 ): Promise<RawObject> {
   const { method, params } = request
   if (method === 'ping') return EMPTY_OBJECT
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
-  if (list === undefined) return server.call(callOf(session, method, params, signal, notify))
+  if (list === undefined) return server.call(callOf(session, method, params, cancellation, notify))
   const [kind, capability] = list
   if (!session.seed.promised.includes(capability) && !server.offers(capability)) {
     throw new UnknownMethodError(`Method not found: ${method}`)
@@ -97,7 +98,7 @@ function callOf(
   session: Session,
   method: string,
   params: RawObject,
-  signal: AbortSignal,
+  cancellation: Cancellation,
   notify: (text: string) => void,
 ): Call {
   const meta = params.value['_meta']
@@ -109,10 +110,10 @@ function callOf(
     method,
     params: token === undefined ? params : withMeta(params, { progressToken: undefined }),
     caller: session.caller,
-    signal,
+    cancellation,
     wantsProgress,
     notify: (notification: CallNotification) => {
-      if (!wantsProgress || signal.aborted) return
+      if (!wantsProgress || cancellation.isCancelled) return
       const stamped = withMembers(notification.params, { progressToken: stamp })
       notify(notificationText(notification.method, stamped))
     },

@@ -1,5 +1,6 @@
 /** One legacy downstream client: what its sealed id says of it, and what it has under way in this process. */
 import type { Caller, JsonObject, RequestId } from '../../backends/index.js'
+import { Cancellation } from '../../backends/index.js'
 
 /** What the id of a session holds; enough to serve the session in a process that never saw it. */
 export interface SessionSeed {
@@ -27,7 +28,7 @@ export interface SessionStream {
 export class Session {
   readonly seed: SessionSeed
   readonly caller: Caller
-  readonly #inFlight = new Map<RequestId, AbortController>()
+  readonly #inFlight = new Map<RequestId, Cancellation>()
   readonly #streams = new Set<SessionStream>()
   #stopListening: (() => void) | undefined
   #closed = false
@@ -49,11 +50,11 @@ export class Session {
   }
 
   /** Notes a request as running. Returns `undefined` where one of the same id is running already. */
-  begin(id: RequestId): AbortController | undefined {
+  begin(id: RequestId): Cancellation | undefined {
     if (this.#inFlight.has(id)) return undefined
-    const controller = new AbortController()
-    this.#inFlight.set(id, controller)
-    return controller
+    const cancellation = new Cancellation()
+    this.#inFlight.set(id, cancellation)
+    return cancellation
   }
 
   finish(id: RequestId): void {
@@ -63,7 +64,7 @@ export class Session {
 
   /** Unknown and late cancellations are ignored (2025-11-25 basic/utilities/cancellation). */
   cancel(id: RequestId): void {
-    this.#inFlight.get(id)?.abort()
+    this.#inFlight.get(id)?.cancel()
   }
 
   /**
@@ -91,7 +92,7 @@ export class Session {
   /** Ends what is open and cancels what is running. */
   close(): void {
     this.#closed = true
-    for (const controller of this.#inFlight.values()) controller.abort()
+    for (const cancellation of this.#inFlight.values()) cancellation.cancel()
     this.endStreams()
   }
 

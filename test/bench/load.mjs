@@ -4,15 +4,27 @@ import { connect } from 'node:net'
 
 /**
  * Calls for `seconds` over `connections`, each waiting for its answer before the next call.
- * Returns calls per second and latencies in milliseconds. An answer that is not a 200 ends it with an error.
+ * Returns calls per second and latencies in milliseconds. An answer that is not a result ends it with an error.
  */
 export async function load({ port, headers, tool, connections, seconds }) {
-  const body = JSON.stringify({
-    jsonrpc: '2.0',
-    id: 1,
-    method: 'tools/call',
-    params: { name: tool, arguments: { message: 'hello' } },
-  })
+  const latencies = []
+  const until = performance.now() + seconds * 1000
+  const drivers = Array.from({ length: connections }, (_, id) =>
+    drive(port, requestBytes(port, headers, tool, id), until, latencies),
+  )
+  await Promise.all(drivers)
+  latencies.sort((a, b) => a - b)
+  return {
+    callsPerSecond: latencies.length / seconds,
+    p50: latencies[Math.floor(latencies.length * 0.5)],
+    p99: latencies[Math.floor(latencies.length * 0.99)],
+  }
+}
+
+/** Connections share a session, so each has an id of its own: a session runs no two requests of one id. */
+function requestBytes(port, headers, tool, id) {
+  const params = { name: tool, arguments: { message: 'hello' } }
+  const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params })
   const lines = [
     'POST /mcp HTTP/1.1',
     `Host: 127.0.0.1:${port}`,
@@ -21,18 +33,7 @@ export async function load({ port, headers, tool, connections, seconds }) {
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ]
-  const request = Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`)
-  const latencies = []
-  const until = performance.now() + seconds * 1000
-  await Promise.all(
-    Array.from({ length: connections }, () => drive(port, request, until, latencies)),
-  )
-  latencies.sort((a, b) => a - b)
-  return {
-    callsPerSecond: latencies.length / seconds,
-    p50: latencies[Math.floor(latencies.length * 0.5)],
-    p99: latencies[Math.floor(latencies.length * 0.99)],
-  }
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
 function drive(port, request, until, latencies) {
@@ -54,8 +55,9 @@ function drive(port, request, until, latencies) {
         if (end === -1) return
         const text = head.toString('latin1', 0, end)
         const length = /content-length: (\d+)/i.exec(text)?.[1]
-        if (!text.startsWith('HTTP/1.1 200') || length === undefined) {
-          return reject(new Error(`unexpected answer: ${head.toString('utf8', 0, 300)}`))
+        const isResult = head.includes('"result":', end)
+        if (!text.startsWith('HTTP/1.1 200') || length === undefined || !isResult) {
+          return reject(new Error(`unexpected answer: ${head.toString('utf8', 0, 400)}`))
         }
         missing = Number(length) - (head.length - end - 4)
         head = Buffer.alloc(0)
