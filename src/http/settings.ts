@@ -50,7 +50,9 @@ export const listenSchema = z.strictObject({
   allowedHosts: z
     .array(hostNameSchema)
     .prefault([])
-    .describe('Values of the `Host` header to accept besides those of the listening address.'),
+    .describe(
+      'Values of the `Host` header to accept. On a loopback address its names are accepted too; elsewhere, where this is empty, any.',
+    ),
   allowedOrigins: z
     .array(originSchema)
     .prefault([])
