@@ -7,7 +7,7 @@ import { setMaxListeners } from 'node:events'
 import { Pool } from 'undici'
 import { BackOff } from './back-off.js'
 import type { Cancellation } from './cancellation.js'
-import type { Call, Caller } from './call.js'
+import type { Call, Caller, ReplyTo } from './call.js'
 import { ANONYMOUS } from './call.js'
 import {
   BackendUnreachableError,
@@ -18,6 +18,7 @@ import {
 import { HttpTransport } from './http-transport.js'
 import type { ListKind, ServerDescription } from './legacy-client.js'
 import { LegacyClient } from './legacy-client.js'
+import { relayedCapabilities } from './server-requests.js'
 import { openStdioTransport } from './stdio-transport.js'
 import type { Target } from './target.js'
 import type { OpenTransport } from './transport.js'
@@ -40,6 +41,13 @@ export interface BackendListener {
   onNoise(backend: Backend, what: string): void
 }
 
+interface CallerSession {
+  readonly opened: Promise<LegacyClient>
+  client: LegacyClient | undefined
+  /** Keys of the callers that use it. */
+  readonly users: Set<string>
+}
+
 /** The key of the backend's own session. Callers' keys are never empty. */
 const MONITOR = ''
 
@@ -52,7 +60,7 @@ export class Backend {
   readonly #clientInfo: JsonObject
   readonly #listener: BackendListener
   readonly #pool: Pool | undefined
-  readonly #sessions = new Map<string, Promise<LegacyClient>>()
+  readonly #sessions = new Map<string, CallerSession>()
   readonly #closing = new AbortController()
   #state: BackendState = { status: 'connecting', since: Date.now() }
   #monitor: LegacyClient | undefined
@@ -89,16 +97,13 @@ export class Backend {
    * @throws JsonRpcError as the server gave it, or one of the errors of `errors.ts`
    */
   async call(call: Call): Promise<RawObject> {
-    const key = this.#sessionKey(call.caller)
     for (let attempt = 0; ; attempt++) {
-      const session = this.#session(key, call.cancellation)
-      const client = await session
+      const client = await this.#session(call.caller, call.cancellation)
       try {
         return await client.request(call, this.target.timeouts.callMs)
       } catch (error) {
         if (!(error instanceof UpstreamSessionLostError)) throw error
-        this.#forget(key, session)
-        void client.close()
+        this.#discard(client)
         // Refused at the door, so it did not run: once more in a new session, which cannot be stale again.
         if (attempt > 0) throw error
       }
@@ -119,15 +124,50 @@ export class Backend {
     }
   }
 
-  /** The caller is gone: ends its session at the server. */
+  /**
+   * Sends to a server what a caller answers to a request of that server's, or tells of its progress. Another
+   * process may have relayed the request; over HTTP its session is reached all the same. What cannot be
+   * delivered any more is dropped.
+   */
+  async answer(replyTo: ReplyTo, text: string, isFinal: boolean): Promise<void> {
+    const isOurs = replyTo.sessionKey === MONITOR
+    const client = isOurs ? this.#monitor : this.#sessions.get(replyTo.sessionKey)?.client
+    if (client !== undefined && client.sessionId === replyTo.upstreamSessionId) {
+      client.reply(text)
+      if (isFinal) client.answered(replyTo.id)
+      return
+    }
+    const { endpoint } = this.target
+    if (endpoint.kind !== 'http' || replyTo.upstreamSessionId === undefined) return
+    if (this.#pool === undefined) return
+    const { upstreamSessionId } = replyTo
+    const channel = { onMessage() {}, onClose() {}, onGap() {}, onNoise() {} }
+    await HttpTransport.resume(
+      this.target,
+      endpoint.url,
+      this.#pool,
+      upstreamSessionId,
+      channel,
+    ).notify(text)
+  }
+
+  /** The caller is gone: ends the sessions that nobody else uses. */
   release(callerKey: string): void {
-    const session = this.#sessions.get(callerKey)
-    if (session === undefined) return
-    this.#sessions.delete(callerKey)
-    session.then(
-      (client) => client.close(),
-      () => undefined,
-    )
+    const { endpoint } = this.target
+    const keys =
+      endpoint.kind === 'http' || endpoint.scope === 'session'
+        ? [callerKey]
+        : [...this.#sessions.keys()]
+    for (const key of keys) {
+      const session = this.#sessions.get(key)
+      if (session === undefined || !session.users.delete(callerKey)) continue
+      if (session.users.size > 0) continue
+      this.#sessions.delete(key)
+      session.opened.then(
+        (client) => client.close(),
+        () => undefined,
+      )
+    }
   }
 
   async close(): Promise<void> {
@@ -139,8 +179,8 @@ export class Backend {
     this.#sessions.clear()
     await Promise.all([
       this.#monitor?.close(),
-      ...sessions.map((session) =>
-        session.then(
+      ...sessions.map(({ opened }) =>
+        opened.then(
           (client) => client.close(),
           () => undefined,
         ),
@@ -149,26 +189,35 @@ export class Backend {
     await this.#pool?.destroy()
   }
 
-  #sessionKey(caller: Caller): string {
-    const { endpoint } = this.target
-    if (endpoint.kind === 'http' || endpoint.scope === 'session') return caller.key
-    // Anonymous callers are one principal, and our own: on a laptop there is one child per server.
-    const isOurs = endpoint.scope === 'shared' || caller.principal === ANONYMOUS
-    return isOurs ? MONITOR : `principal:${caller.principal}`
+  #session(caller: Caller, cancellation: Cancellation): Promise<LegacyClient> {
+    const capabilities = relayedCapabilities(caller.capabilities, this.target)
+    const key = this.#sessionKey(caller, capabilities)
+    if (key === MONITOR) return this.#monitorSoon(cancellation)
+    const session = this.#sessions.get(key) ?? this.#openSession(key, capabilities)
+    session.users.add(caller.key)
+    return session.opened
   }
 
-  #session(key: string, cancellation: Cancellation): Promise<LegacyClient> {
-    if (key === MONITOR) return this.#monitorSoon(cancellation)
-    const known = this.#sessions.get(key)
-    if (known !== undefined) return known
-    const session = this.#open(() => this.#forget(key, session))
+  #openSession(key: string, capabilities: JsonObject): CallerSession {
+    const forget = (): void => {
+      if (this.#sessions.get(key) === session) this.#sessions.delete(key)
+    }
+    const opened = this.#open(key, capabilities, forget)
+    const session: CallerSession = { opened, client: undefined, users: new Set() }
+    opened.then((client) => (session.client = client), forget)
     this.#sessions.set(key, session)
-    session.catch(() => this.#forget(key, session))
     return session
   }
 
-  #forget(key: string, session: Promise<LegacyClient>): void {
-    if (this.#sessions.get(key) === session) this.#sessions.delete(key)
+  /** Callers share a session where the scope of a child lets them, and where they can be asked for the same. */
+  #sessionKey(caller: Caller, capabilities: JsonObject): string {
+    const { endpoint } = this.target
+    if (endpoint.kind === 'http' || endpoint.scope === 'session') return caller.key
+    const profile = JSON.stringify(capabilities)
+    // Anonymous callers are one principal, and our own: those who can be asked nothing share our child.
+    const isOurs = endpoint.scope === 'shared' || caller.principal === ANONYMOUS
+    if (isOurs && profile === '{}') return MONITOR
+    return `${endpoint.scope === 'shared' ? '' : caller.principal} ${profile}`
   }
 
   /** A server that is just being started again is worth waiting for; one that failed to start is not. */
@@ -188,7 +237,19 @@ export class Backend {
     return new BackendUnreachableError(this.target.name, reason, false)
   }
 
-  #open(onClose: (reason: Error) => void): Promise<LegacyClient> {
+  /** The server no longer knows this session: the next call opens another. */
+  #discard(client: LegacyClient): void {
+    for (const [key, session] of this.#sessions) {
+      if (session.client === client) this.#sessions.delete(key)
+    }
+    void client.close()
+  }
+
+  #open(
+    sessionKey: string,
+    capabilities: JsonObject,
+    onClose: (reason: Error) => void,
+  ): Promise<LegacyClient> {
     const listener = {
       onListChanged: (kind: ListKind) => this.#listener.onListChanged(this, kind),
       onNoise: (what: string) => this.#listener.onNoise(this, what),
@@ -197,7 +258,7 @@ export class Backend {
     return LegacyClient.open(
       this.target,
       this.#openTransport,
-      this.#clientInfo,
+      { clientInfo: this.#clientInfo, capabilities, sessionKey },
       listener,
       this.#closing.signal,
     )
@@ -230,7 +291,7 @@ export class Backend {
     const loss = new Promise<Error>((resolve) => (this.#loseMonitor = resolve))
     let client: LegacyClient
     try {
-      client = await this.#open(this.#loseMonitor)
+      client = await this.#open(MONITOR, {}, this.#loseMonitor)
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }

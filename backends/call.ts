@@ -4,7 +4,9 @@
  * versions) was taken off at the one edge and is put on anew at the other (mcp-protocol.md §0).
  */
 import type { Cancellation } from './cancellation.js'
-import type { RawObject } from './wire/raw-json.js'
+import type { TargetName } from './target.js'
+import type { RequestId } from './wire/json-rpc.js'
+import type { JsonObject, RawObject } from './wire/raw-json.js'
 
 /** Whom a call is made for: what an upstream session may depend on, and no more. */
 export interface Caller {
@@ -12,6 +14,8 @@ export interface Caller {
   readonly key: string
   /** Upstream sessions and processes are never shared between principals. */
   readonly principal: string
+  /** What the caller can be asked for, as it declared it. */
+  readonly capabilities: JsonObject
 }
 
 /** The one principal there is as long as nobody is asked who they are; also the gateway's own. */
@@ -19,8 +23,27 @@ export const ANONYMOUS = 'anonymous'
 
 /** Something a backend says about a call while it runs. Hop-scoped members are gone from `params`. */
 export interface CallNotification {
-  readonly method: 'notifications/progress'
+  readonly method: 'notifications/progress' | 'notifications/elicitation/complete'
   readonly params: RawObject
+}
+
+/** Where the answer to a request of a server's belongs. All of it goes into the id that the client answers. */
+export interface ReplyTo {
+  readonly target: TargetName
+  /** The upstream session in the process that holds it. */
+  readonly sessionKey: string
+  /** What any process can reach that session by; absent for a child process. */
+  readonly upstreamSessionId: string | undefined
+  readonly id: RequestId
+  /** The server's token for progress on its own request. */
+  readonly progressToken: RequestId | undefined
+}
+
+/** A server asks the caller for something while it works on the call. */
+export interface ServerRequest {
+  readonly method: string
+  readonly params: RawObject
+  readonly replyTo: ReplyTo
 }
 
 export interface Call {
@@ -33,4 +56,8 @@ export interface Call {
   readonly wantsProgress: boolean
   /** The way back while the call runs; not called after it has settled. */
   readonly notify: (notification: CallNotification) => void
+  /** Passes a server's request on to the caller. Returns false where the caller cannot be reached any more. */
+  readonly ask: (request: ServerRequest) => boolean
+  /** The server withdraws a request. */
+  readonly withdraw: (id: RequestId) => void
 }

@@ -42,6 +42,23 @@ export class HttpTransport implements Transport {
     this.#path = pathname + search
   }
 
+  get sessionId(): string | undefined {
+    return this.#sessionId
+  }
+
+  /** Takes over a session that was opened elsewhere, to send to it. */
+  static resume(
+    target: Target,
+    url: string,
+    pool: Pool,
+    sessionId: string,
+    channel: Channel,
+  ): HttpTransport {
+    const transport = new HttpTransport(target, url, pool, channel)
+    transport.#sessionId = sessionId
+    return transport
+  }
+
   send(text: string, exchange: Exchange): () => void {
     const headers = this.#headers(ACCEPT_BOTH)
     headers['content-type'] = 'application/json'

@@ -1,7 +1,7 @@
 /** The door of `backends`: MCP clients to upstream servers. Imports nothing of ours. */
 export type { BackendState } from './backend.js'
 export { Backend } from './backend.js'
-export type { Call, Caller, CallNotification } from './call.js'
+export type { Call, Caller, CallNotification, ReplyTo, ServerRequest } from './call.js'
 export { ANONYMOUS } from './call.js'
 export { Cancellation } from './cancellation.js'
 export type { AnyBackendError } from './errors.js'
@@ -10,7 +10,14 @@ export type { ListKind, ServerDescription } from './legacy-client.js'
 export { Registry } from './registry.js'
 export type { Target, TargetName } from './target.js'
 export { durationSchema, targetSchema } from './target.js'
-export type { Message, NotificationMessage, RequestId, RequestMessage } from './wire/json-rpc.js'
+export type {
+  ErrorMessage,
+  Message,
+  NotificationMessage,
+  RequestId,
+  RequestMessage,
+  ResultMessage,
+} from './wire/json-rpc.js'
 export {
   ErrorCode,
   errorText,

@@ -4,12 +4,14 @@
  * session; it knows no transport and no catalog.
  */
 import type { Call } from './call.js'
+import { Deadline } from './deadline.js'
 import {
   BackendProtocolError,
   BackendTimeoutError,
   BackendUnreachableError,
   CallCancelledError,
 } from './errors.js'
+import { refusalOf } from './server-requests.js'
 import type { Target } from './target.js'
 import type { Channel, Exchange, OpenTransport, Transport } from './transport.js'
 import type { Message, NotificationMessage, RequestId, RequestMessage } from './wire/json-rpc.js'
@@ -26,6 +28,12 @@ import { EMPTY_OBJECT, isJsonObject, RawJson, withMembers, withMeta } from './wi
 
 /** Newest first: the first is what we ask for. */
 const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
+
+const NO_CALL = new JsonRpcError(
+  ErrorCode.InvalidParams,
+  'this belongs to no single call of this session, so there is nobody to ask',
+)
+const CALLER_GONE = new JsonRpcError(ErrorCode.InternalError, 'the client has disconnected')
 
 export type ListKind = 'tools' | 'prompts' | 'resources'
 
@@ -48,8 +56,7 @@ interface Pending {
   readonly resolve: (result: RawObject) => void
   readonly reject: (error: Error) => void
   readonly call: RequestOptions
-  readonly timeoutMs: number
-  timer: NodeJS.Timeout | undefined
+  readonly deadline: Deadline
   lastProgress: number
   /** The id of the request is also its progress token: both are ours and unique on this session. */
   readonly id: RequestId
@@ -57,8 +64,14 @@ interface Pending {
   readonly onCancel: () => void
 }
 
-export type RequestOptions = Pick<Call, 'method' | 'params'> &
-  Partial<Pick<Call, 'cancellation' | 'wantsProgress' | 'notify'>>
+export type RequestOptions = Pick<Call, 'method' | 'params'> & Partial<Call>
+
+/** How an upstream session introduces itself, and where answers to what its server asks belong. */
+export interface Introduction {
+  readonly clientInfo: JsonObject
+  readonly capabilities: JsonObject
+  readonly sessionKey: string
+}
 
 const LIST_CHANGED: Readonly<Record<string, ListKind>> = {
   'notifications/tools/list_changed': 'tools',
@@ -68,6 +81,7 @@ const LIST_CHANGED: Readonly<Record<string, ListKind>> = {
 
 export class LegacyClient {
   readonly #target: Target
+  readonly #introduction: Introduction
   readonly #listener: ClientListener
   readonly #pending = new Map<RequestId, Pending>()
   #transport: Transport | undefined
@@ -75,8 +89,9 @@ export class LegacyClient {
   #closeReason: Error | undefined
   #server: ServerDescription | undefined
 
-  private constructor(target: Target, listener: ClientListener) {
+  private constructor(target: Target, introduction: Introduction, listener: ClientListener) {
     this.#target = target
+    this.#introduction = introduction
     this.#listener = listener
   }
 
@@ -87,16 +102,16 @@ export class LegacyClient {
   static async open(
     target: Target,
     openTransport: OpenTransport,
-    clientInfo: JsonObject,
+    introduction: Introduction,
     listener: ClientListener,
     signal: AbortSignal,
   ): Promise<LegacyClient> {
-    const client = new LegacyClient(target, listener)
+    const client = new LegacyClient(target, introduction, listener)
     const giveUp = (): void => void client.close()
     signal.addEventListener('abort', giveUp)
     try {
       client.#transport = await openTransport(client.#channel())
-      client.#server = await client.#initialize(clientInfo)
+      client.#server = await client.#initialize()
       client.#transport.opened(client.#server.protocolVersion)
       // Strict servers refuse requests that overtake this on another connection.
       await client.#transport.notify(notificationText('notifications/initialized'))
@@ -107,6 +122,11 @@ export class LegacyClient {
     } finally {
       signal.removeEventListener('abort', giveUp)
     }
+  }
+
+  /** The id that the server gave this session, over HTTP. */
+  get sessionId(): string | undefined {
+    return this.#transport?.sessionId
   }
 
   get server(): ServerDescription {
@@ -135,8 +155,7 @@ export class LegacyClient {
         resolve,
         reject,
         call: options,
-        timeoutMs,
-        timer: undefined,
+        deadline: new Deadline(timeoutMs, (ms) => this.#abandon(pending, this.#late(ms))),
         lastProgress: -Infinity,
         id,
         stopListening: () => undefined,
@@ -144,7 +163,6 @@ export class LegacyClient {
       }
       this.#pending.set(id, pending)
       options.cancellation?.add(pending.onCancel)
-      this.#startTimer(pending)
       const text = requestText(id, options.method, paramsWithToken(options, id))
       pending.stopListening = this.#transport.send(text, this.#exchange(pending))
     })
@@ -155,15 +173,16 @@ export class LegacyClient {
     await this.#transport?.close()
   }
 
-  async #initialize(clientInfo: JsonObject): Promise<ServerDescription> {
+  async #initialize(): Promise<ServerDescription> {
+    const { clientInfo, capabilities } = this.#introduction
     const params = RawJson.fromValue<JsonObject>({
       protocolVersion: LEGACY_VERSIONS[0],
-      capabilities: {},
+      capabilities,
       clientInfo,
     })
     const options = { method: 'initialize', params }
     const { value } = await this.request(options, this.#target.timeouts.openMs)
-    const { protocolVersion, serverInfo, capabilities, instructions } = value
+    const { protocolVersion, serverInfo, instructions } = value
     if (!LEGACY_VERSIONS.some((version) => version === protocolVersion)) {
       throw new BackendProtocolError(
         this.#target.name,
@@ -173,7 +192,7 @@ export class LegacyClient {
     return {
       protocolVersion: protocolVersion as string,
       info: isJsonObject(serverInfo) ? serverInfo : {},
-      capabilities: isJsonObject(capabilities) ? capabilities : {},
+      capabilities: isJsonObject(value['capabilities']) ? value['capabilities'] : {},
       instructions: typeof instructions === 'string' ? instructions : undefined,
     }
   }
@@ -226,30 +245,61 @@ export class LegacyClient {
         )
       }
       case 'request':
-        return this.#answer(message)
+        return this.#relay(message, asker)
       case 'notification':
-        return this.#hear(message)
+        return this.#hear(message, asker)
     }
   }
 
-  #answer(request: RequestMessage): void {
-    const text =
-      request.method === 'ping'
-        ? resultText(request.id, EMPTY_OBJECT)
-        : errorText(
-            request.id,
-            new JsonRpcError(
-              ErrorCode.MethodNotFound,
-              `this client declared no capability for ${request.method}`,
-            ),
-          )
+  /** Passes what the server asks on to the caller whose call it is about, and to nobody else. */
+  #relay(request: RequestMessage, asker: Pending | undefined): void {
+    const { id, method, params } = request
+    if (method === 'ping') return this.reply(resultText(id, EMPTY_OBJECT))
+    const pending = asker ?? this.#onlyCall()
+    const refusal =
+      refusalOf(request, this.#introduction.capabilities) ??
+      (pending === undefined ? NO_CALL : undefined)
+    if (refusal !== undefined) return this.reply(errorText(id, refusal))
+    const { target, sessionKey } = { target: this.#target.name, ...this.#introduction }
+    const progressToken = progressTokenOf(params)
+    const replyTo = { target, sessionKey, upstreamSessionId: this.sessionId, id, progressToken }
+    if (pending?.call.ask?.({ method, params, replyTo }) !== true) {
+      return this.reply(errorText(id, CALLER_GONE))
+    }
+    pending.deadline.asked(id)
+  }
+
+  /** Sends what a caller answers, or tells of its progress, to the server that asked. */
+  reply(text: string): void {
     void this.#transport?.notify(text)
   }
 
-  #hear({ method, params }: NotificationMessage): void {
+  /** Stops the patience shown while a caller was thinking. */
+  answered(id: RequestId): void {
+    for (const { deadline } of this.#pending.values()) deadline.answered(id)
+  }
+
+  /** A channel shared by all calls does not say whose message it carries; with one call it needs not. */
+  #onlyCall(): Pending | undefined {
+    const calls = [...this.#pending.values()].filter(({ call }) => call.ask !== undefined)
+    return calls.length === 1 ? calls[0] : undefined
+  }
+
+  #hear({ method, params }: NotificationMessage, asker: Pending | undefined): void {
     const kind = LIST_CHANGED[method]
     if (kind !== undefined) return this.#listener.onListChanged(kind)
-    if (method === 'notifications/progress') this.#progress(params)
+    if (method === 'notifications/progress') return this.#progress(params)
+    if (method === 'notifications/elicitation/complete') {
+      return (asker ?? this.#onlyCall())?.call.notify?.({ method, params })
+    }
+    if (method === 'notifications/cancelled') this.#withdraw(params.value['requestId'])
+  }
+
+  #withdraw(id: unknown): void {
+    for (const pending of this.#pending.values()) {
+      const wasAsked = pending.deadline.answered(id as RequestId)
+      if (wasAsked) pending.call.withdraw?.(id as RequestId)
+    }
   }
 
   #progress(params: RawObject): void {
@@ -259,23 +309,11 @@ export class LegacyClient {
     if (pending?.call.notify === undefined || !pending.call.wantsProgress) return
     if (typeof progress !== 'number' || progress <= pending.lastProgress) return
     pending.lastProgress = progress
-    this.#startTimer(pending)
+    pending.deadline.restart()
     pending.call.notify({
       method: 'notifications/progress',
       params: withMembers(params, { progressToken: undefined }),
     })
-  }
-
-  #startTimer(pending: Pending): void {
-    if (pending.timeoutMs === 0) return
-    if (pending.timer !== undefined) {
-      pending.timer.refresh()
-      return
-    }
-    pending.timer = setTimeout(() => {
-      const message = `the server did not answer within ${pending.timeoutMs} ms`
-      this.#abandon(pending, new BackendTimeoutError(this.#target.name, message))
-    }, pending.timeoutMs)
   }
 
   /** Nobody waits any more: says so to the server, so that it can stop. */
@@ -294,7 +332,7 @@ export class LegacyClient {
 
   #settle(pending: Pending, tell: () => void): void {
     if (!this.#pending.delete(pending.id)) return
-    clearTimeout(pending.timer)
+    pending.deadline.clear()
     pending.call.cancellation?.delete(pending.onCancel)
     tell()
   }
@@ -313,9 +351,20 @@ export class LegacyClient {
     return new CallCancelledError(this.#target.name, 'the caller cancelled the request')
   }
 
+  #late(timeoutMs: number): BackendTimeoutError {
+    const message = `the server did not answer within ${timeoutMs} ms`
+    return new BackendTimeoutError(this.#target.name, message)
+  }
+
   #closedByUs(): BackendUnreachableError {
     return new BackendUnreachableError(this.#target.name, 'the session was closed', false)
   }
+}
+
+function progressTokenOf({ value }: RawObject): RequestId | undefined {
+  const meta = value['_meta']
+  const token = isJsonObject(meta) ? meta['progressToken'] : undefined
+  return typeof token === 'string' || typeof token === 'number' ? token : undefined
 }
 
 function paramsWithToken({ params, wantsProgress }: RequestOptions, token: RequestId): RawObject {

@@ -62,6 +62,8 @@ export async function openStdioTransport(
 }
 
 class StdioTransport implements Transport {
+  /** A child process is reached by nobody else. */
+  readonly sessionId = undefined
   readonly #target: Target
   readonly #child: StdioClientTransport
   readonly #channel: Channel

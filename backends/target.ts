@@ -36,6 +36,8 @@ export interface Target {
   readonly include: readonly string[]
   readonly exclude: readonly string[]
   readonly timeouts: Timeouts
+  /** Whether clients' roots are told to this server. */
+  readonly roots: boolean
 }
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
@@ -176,6 +178,10 @@ const commonFields = {
     .prefault([])
     .describe('Globs over the original names of tools and prompts to leave out.'),
   timeouts: timeoutsSchema,
+  roots: z
+    .boolean()
+    .prefault(false)
+    .describe('Whether this server may ask clients for their roots, which name folders of theirs.'),
 }
 
 /** One entry of `targets`. */
@@ -204,6 +210,7 @@ export const targetSchema = z
       include: it.include,
       exclude: it.exclude,
       timeouts: it.timeouts,
+      roots: it.roots,
     }
   })
 

@@ -31,6 +31,8 @@ export interface Transport {
   send(text: string, exchange: Exchange): () => void
   /** Sends a message that has no answer. Resolves when the server has taken it, or cannot; never rejects. */
   notify(text: string): Promise<void>
+  /** What another process can reach this session by: the session id of HTTP. */
+  readonly sessionId: string | undefined
   /** Called once the session is open, with the version both sides agreed on. */
   opened(protocolVersion: string): void
   /**

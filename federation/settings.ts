@@ -43,6 +43,16 @@ export const federationSchema = z.strictObject({
     .prefault('')
     .describe("Text put before the servers' own instructions; at most 8192 characters."),
   serverInfo: serverInfoSchema.prefault({}).describe('What the gateway calls itself.'),
+  attribution: z
+    .boolean()
+    .prefault(true)
+    .describe('Begin the message of an elicitation with the name of the target that asks.'),
+  includeContext: z
+    .enum(['none', 'pass'])
+    .prefault('none')
+    .describe(
+      "What becomes of a sampling request that wants other servers' context: it gets none, or it passes as it is.",
+    ),
   single: z
     .boolean()
     .prefault(true)

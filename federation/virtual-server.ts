@@ -8,6 +8,8 @@ import type {
   JsonObject,
   JsonValue,
   RawObject,
+  ReplyTo,
+  ServerRequest,
   Target,
   TargetName,
 } from '../backends/index.js'
@@ -26,6 +28,7 @@ import {
 import type { Collision } from './naming.js'
 import type { UriRoute } from './resource-uri.js'
 import { mapUris, urisOf } from './result-uris.js'
+import { forClient } from './server-requests.js'
 import type { FederationSettings } from './settings.js'
 import type { NameRoute, View } from './view.js'
 import { buildView, listResult } from './view.js'
@@ -140,6 +143,11 @@ export class VirtualServer {
     }
   }
 
+  /** Delivers what a client answers to a request of a server's, or tells of its progress. */
+  async answer(replyTo: ReplyTo, text: string, isFinal: boolean): Promise<void> {
+    await this.#options.keepers().get(replyTo.target)?.backend.answer(replyTo, text, isFinal)
+  }
+
   /** Calls `listener` with the lists that clients see changed. Returns the way to stop. */
   onListChanged(listener: (changed: readonly ChangedList[]) => void): () => void {
     this.#announced ??= this.#currentView().lists
@@ -193,7 +201,12 @@ export class VirtualServer {
   async #send(target: Target, call: Call): Promise<RawObject> {
     const keeper = this.#options.keepers().get(target.name)
     if (keeper === undefined) throw new UnknownItemError('tool', target.name)
-    const result = await keeper.backend.call(call)
+    const { settings, alone } = this.#options
+    // Whoever is connected to one target alone knows who asks.
+    const ask = alone
+      ? call.ask
+      : (request: ServerRequest) => call.ask(forClient(request, settings))
+    const result = await keeper.backend.call({ ...call, ask })
     const { uris } = this.#currentView()
     for (const uri of urisOf(result.value)) this.#remember(target, uri)
     if (!uris.changesUris) return result

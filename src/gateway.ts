@@ -15,6 +15,7 @@ import { Guards } from './http/guards.js'
 import type { Listener } from './http/listener.js'
 import { listen } from './http/listener.js'
 import { McpEndpoint } from './mcp/endpoint.js'
+import { ReplyTokens } from './session/reply-tokens.js'
 import { SessionStore } from './session/session-store.js'
 import type { Logger } from './telemetry/logging.js'
 import { VERSION } from './version.js'
@@ -65,11 +66,11 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       logger.info({ target: target.name, stderr: line }, 'server log'),
     onNoise: ({ target }, what) => logger.debug({ target: target.name, what }, 'not the protocol'),
   })
-  const sessions = new SessionStore(config.sessions, sessionKeys(config, logger), ({ seed }) =>
-    registry.release(seed.uid),
-  )
+  const keys = sessionKeys(config, logger)
+  const sessions = new SessionStore(config.sessions, keys, ({ seed }) => registry.release(seed.uid))
   const endpoint = new McpEndpoint({
     sessions,
+    tokens: new ReplyTokens(keys),
     maxBodyBytes: config.listen.maxBodyBytes,
     serverOf: (name) => (name === '' ? federation.merged : federation.single(name)),
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),

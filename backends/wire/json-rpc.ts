@@ -25,12 +25,12 @@ export interface NotificationMessage {
   readonly method: string
   readonly params: RawObject
 }
-interface ResultMessage {
+export interface ResultMessage {
   readonly kind: 'result'
   readonly id: RequestId
   readonly result: RawObject
 }
-interface ErrorMessage {
+export interface ErrorMessage {
   readonly kind: 'error'
   /** Absent or `null` on the wire when the sender could not read the id it answers. */
   readonly id: RequestId | undefined

@@ -19,16 +19,18 @@ import {
 import type { VirtualServer } from '../../federation/index.js'
 import { readBody } from '../http/body.js'
 import { RefusedError, writeRefusal } from '../http/refusal.js'
+import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
 import { SessionTooLargeError } from '../session/session-store.js'
 import { classify, isServedVersionHeader, negotiateVersion } from './classify.js'
 import { EventStream, KeepAlive } from './event-stream.js'
-import { answerRequest, hearNotification, initializeResult } from './legacy.js'
+import { answerRequest, hearAnswer, hearNotification, initializeResult } from './legacy.js'
 import { PostResponse } from './post-response.js'
 
 export interface EndpointOptions {
   readonly sessions: SessionStore
+  readonly tokens: ReplyTokens
   readonly maxBodyBytes: number
   /** The virtual server of a path: '' is the whole federation, else a target's name. */
   readonly serverOf: (name: string) => VirtualServer | undefined
@@ -156,8 +158,7 @@ export class McpEndpoint {
     session: Session,
   ): void {
     if (message.kind !== 'request') {
-      // Answers to requests of servers' are not awaited yet: none is ever sent.
-      if (message.kind === 'notification') hearNotification(session, message)
+      this.#hear(message, server, session)
       response.writeHead(202).end()
       return
     }
@@ -188,12 +189,16 @@ export class McpEndpoint {
     for (const message of messages) {
       if (message instanceof InvalidMessageError) {
         reply?.answer(errorText(message.id, new JsonRpcError(message.rpcCode, message.message)))
-      } else if (message.kind === 'notification') hearNotification(session, message)
-      else if (message.kind === 'request' && reply !== undefined) {
-        this.#answer(message, reply, server, session)
-      }
+      } else if (message.kind !== 'request') this.#hear(message, server, session)
+      else if (reply !== undefined) this.#answer(message, reply, server, session)
     }
     if (reply === undefined) response.writeHead(202).end()
+  }
+
+  #hear(message: Exclude<Message, RequestMessage>, server: VirtualServer, session: Session): void {
+    const { tokens } = this.#options
+    if (message.kind === 'notification') hearNotification(server, session, message, tokens)
+    else hearAnswer(server, session, message, tokens)
   }
 
   #answer(
@@ -202,12 +207,12 @@ export class McpEndpoint {
     server: VirtualServer,
     session: Session,
   ): void {
-    const { onInternalError } = this.#options
+    const { tokens, onInternalError } = this.#options
     if (message.method === 'initialize') {
       const answer = new JsonRpcError(ErrorCode.InvalidRequest, '"initialize" cannot be in a batch')
       return reply.answer(errorText(message.id, answer))
     }
-    answerRequest(server, session, message, (text) => reply.notify(text), onInternalError)
+    answerRequest(server, session, message, reply, tokens, onInternalError)
       .then((text) => reply.answer(text))
       .catch(onInternalError)
   }

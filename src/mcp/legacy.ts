@@ -7,9 +7,13 @@ import type {
   CallNotification,
   Cancellation,
   JsonObject,
+  ErrorMessage,
   NotificationMessage,
   RawObject,
+  RequestId,
   RequestMessage,
+  ResultMessage,
+  ServerRequest,
 } from '../../backends/index.js'
 import {
   CallCancelledError,
@@ -18,6 +22,7 @@ import {
   isJsonObject,
   notificationText,
   RawJson,
+  requestText,
   resultText,
   withMembers,
   withMeta,
@@ -25,21 +30,32 @@ import {
 import type { CatalogKind, ServerSelf, VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError, UnknownMethodError } from '../../federation/index.js'
 import { DuplicateRequestError, toJsonRpcError } from '../errors.js'
+import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
+
+/** Towards the client, while its call runs. */
+export interface WayBack {
+  notify(text: string): void
+  /** Returns false where the client cannot be reached any more. */
+  ask(text: string): boolean
+}
 
 /** Answers with the text of a JSON-RPC response, or with `undefined` where the client wants none any more. */
 export async function answerRequest(
   server: VirtualServer,
   session: Session,
   request: RequestMessage,
-  notify: (text: string) => void,
+  way: WayBack,
+  tokens: ReplyTokens,
   onInternalError: (error: unknown) => void,
 ): Promise<string | undefined> {
   const cancellation = session.begin(request.id)
   if (cancellation === undefined)
     return errorText(request.id, toJsonRpcError(new DuplicateRequestError()))
   try {
-    const result = await perform(server, session, request, cancellation, notify)
+    const result = await perform(server, session, request, () =>
+      callOf(session, request, cancellation, way, tokens),
+    )
     return resultText(request.id, result)
   } catch (error) {
     if (error instanceof CallCancelledError) return undefined
@@ -50,10 +66,43 @@ export async function answerRequest(
 }
 
 /** Nothing is answered to a notification, an unknown one included. */
-export function hearNotification(session: Session, { method, params }: NotificationMessage): void {
-  if (method !== 'notifications/cancelled') return
-  const { requestId } = params.value
-  if (typeof requestId === 'string' || typeof requestId === 'number') session.cancel(requestId)
+export function hearNotification(
+  server: VirtualServer,
+  session: Session,
+  { method, params }: NotificationMessage,
+  tokens: ReplyTokens,
+): void {
+  if (method === 'notifications/cancelled') {
+    const { requestId } = params.value
+    if (isRequestId(requestId)) session.cancel(requestId)
+  } else if (method === 'notifications/progress') {
+    const { progressToken } = params.value
+    const replyTo = isRequestId(progressToken) ? tokens.open(session, progressToken) : undefined
+    if (replyTo?.progressToken === undefined) return
+    const stamp = JSON.stringify(replyTo.progressToken)
+    const text = notificationText(method, withMembers(params, { progressToken: stamp }))
+    void server.answer(replyTo, text, false)
+  }
+}
+
+/** An answer to a request that a server made. One to no request of ours is dropped (mcp-protocol.md §2.1). */
+export function hearAnswer(
+  server: VirtualServer,
+  session: Session,
+  answer: ResultMessage | ErrorMessage,
+  tokens: ReplyTokens,
+): void {
+  const replyTo = answer.id === undefined ? undefined : tokens.open(session, answer.id)
+  if (replyTo === undefined) return
+  const text =
+    answer.kind === 'result'
+      ? resultText(replyTo.id, answer.result)
+      : errorText(replyTo.id, answer.error)
+  void server.answer(replyTo, text, true)
+}
+
+function isRequestId(value: unknown): value is RequestId {
+  return typeof value === 'string' || typeof value === 'number'
 }
 
 /** The result of `initialize`. */
@@ -78,13 +127,12 @@ async function perform(
   server: VirtualServer,
   session: Session,
   request: RequestMessage,
-  cancellation: Cancellation,
-  notify: (text: string) => void,
+  call: () => Call,
 ): Promise<RawObject> {
   const { method, params } = request
   if (method === 'ping') return EMPTY_OBJECT
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
-  if (list === undefined) return server.call(callOf(session, method, params, cancellation, notify))
+  if (list === undefined) return server.call(call())
   const [kind, capability] = list
   if (!session.seed.promised.includes(capability) && !server.offers(capability)) {
     throw new UnknownMethodError(`Method not found: ${method}`)
@@ -96,16 +144,17 @@ async function perform(
 
 function callOf(
   session: Session,
-  method: string,
-  params: RawObject,
+  { method, params }: RequestMessage,
   cancellation: Cancellation,
-  notify: (text: string) => void,
+  way: WayBack,
+  tokens: ReplyTokens,
 ): Call {
   const meta = params.value['_meta']
   const token = isJsonObject(meta) ? meta['progressToken'] : undefined
   const wantsProgress = typeof token === 'string' || Number.isSafeInteger(token)
   // The client's token belongs to this hop: it comes off here and goes on every notification coming back.
   const stamp = JSON.stringify(token)
+  const asked = new Map<RequestId, string>()
   return {
     method,
     params: token === undefined ? params : withMeta(params, { progressToken: undefined }),
@@ -113,9 +162,30 @@ function callOf(
     cancellation,
     wantsProgress,
     notify: (notification: CallNotification) => {
-      if (!wantsProgress || cancellation.isCancelled) return
-      const stamped = withMembers(notification.params, { progressToken: stamp })
-      notify(notificationText(notification.method, stamped))
+      if (cancellation.isCancelled) return
+      const isProgress = notification.method === 'notifications/progress'
+      const stamped = isProgress
+        ? withMembers(notification.params, { progressToken: stamp })
+        : notification.params
+      way.notify(notificationText(notification.method, stamped))
+    },
+    ask: (request: ServerRequest) => {
+      if (cancellation.isCancelled) return false
+      const { replyTo } = request
+      const id = tokens.seal(session, replyTo)
+      asked.set(replyTo.id, id)
+      // The id says where progress belongs too, so it is the token for it.
+      const wanted =
+        replyTo.progressToken === undefined
+          ? request.params
+          : withMeta(request.params, { progressToken: JSON.stringify(id) })
+      return way.ask(requestText(id, request.method, wanted))
+    },
+    withdraw: (id: RequestId) => {
+      const requestId = asked.get(id)
+      if (requestId === undefined) return
+      const cancelled = RawJson.fromValue<JsonObject>({ requestId })
+      way.notify(notificationText('notifications/cancelled', cancelled))
     },
   }
 }

@@ -31,6 +31,13 @@ export class PostResponse {
     this.#open().offer(text)
   }
 
+  /** Sends a request of a server's. Returns false where nobody reads it any more. */
+  ask(text: string): boolean {
+    if (this.#awaited === 0 || this.#response.destroyed) return false
+    this.#open().send(text)
+    return true
+  }
+
   /** Gives one of the awaited answers; `undefined` for a request that gets none, as it was cancelled. */
   answer(text: string | undefined): void {
     this.#awaited--

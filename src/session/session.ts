@@ -36,7 +36,8 @@ export class Session {
 
   constructor(seed: SessionSeed) {
     this.seed = seed
-    this.caller = { key: seed.uid, principal: seed.principal }
+    const { uid, principal, capabilities } = seed
+    this.caller = { key: uid, principal, capabilities }
   }
 
   /** For how long nothing was asked, run or listened to, in milliseconds. */

@@ -1,7 +1,7 @@
 /** A client that hides nothing: statuses, headers and bytes, over `node:http`. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
-import type { JsonObject } from '../../backends/index.js'
+import type { JsonObject, JsonValue } from '../../backends/index.js'
 import { SseReader } from '../../backends/index.js'
 import { waitUntil } from './wait-until.js'
 
@@ -84,13 +84,38 @@ export class RawSession {
     return send('DELETE', this.url, undefined, this.headers)
   }
 
+  /** Answers a request of the server's. */
+  answer(id: JsonValue, result: JsonObject): Promise<RawResponse> {
+    return post(this.url, { jsonrpc: '2.0', id, result }, this.headers)
+  }
+
+  /** Answers a request of the server's with an error. */
+  refuse(id: JsonValue, error: JsonObject): Promise<RawResponse> {
+    return post(this.url, { jsonrpc: '2.0', id, error }, this.headers)
+  }
+
   /** Opens the GET stream and collects what comes. */
-  async listen(): Promise<Stream> {
-    const headers = { ...this.headers, accept: 'text/event-stream' }
-    const response = await open('GET', this.url, undefined, headers)
+  listen(): Promise<Stream> {
+    return this.#follow('GET', undefined, { ...this.headers, accept: 'text/event-stream' })
+  }
+
+  /** Begins a request and collects what comes on its stream. */
+  begin(method: string, params: JsonObject): Promise<Stream> {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: ++this.#lastId, method, params })
+    return this.#follow('POST', body, this.headers)
+  }
+
+  async #follow(verb: string, body: string | undefined, headers: Headers): Promise<Stream> {
+    const response = await open(verb, this.url, body, headers)
     const messages: JsonObject[] = []
-    const reader = new SseReader((event) => messages.push(parse(event.data)), 1e9)
-    response.on('data', (chunk: Buffer) => reader.push(chunk))
+    if (response.headers['content-type'] === 'text/event-stream') {
+      const reader = new SseReader((event) => messages.push(parse(event.data)), 1e9)
+      response.on('data', (chunk: Buffer) => reader.push(chunk))
+    } else {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () => messages.push(parse(Buffer.concat(chunks).toString())))
+    }
     const ended = new Promise<void>((resolve) => response.once('close', resolve))
     return {
       status: response.statusCode ?? 0,
@@ -118,8 +143,13 @@ export const initializeRequest = (protocolVersion = '2025-11-25', id: string | n
   params: { protocolVersion, capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
 })
 
-export async function openSession(url: string, protocolVersion?: string): Promise<RawSession> {
-  const answer = await post(url, initializeRequest(protocolVersion))
+export async function openSession(
+  url: string,
+  protocolVersion?: string,
+  capabilities: JsonObject = {},
+): Promise<RawSession> {
+  const { params, ...rest } = initializeRequest(protocolVersion)
+  const answer = await post(url, { ...rest, params: { ...params, capabilities } })
   const id = answer.headers['mcp-session-id']
   if (typeof id !== 'string') throw new Error(`no session: ${answer.status} ${answer.text}`)
   const session = new RawSession(url, id, answer.json['result'] as JsonObject)

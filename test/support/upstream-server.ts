@@ -45,6 +45,8 @@ const LIST_OF: Readonly<Record<string, readonly [keyof Lists, string]>> = {
 export class Upstream {
   readonly lists: Lists
   readonly received: Received[] = []
+  /** The params of every `initialize`. */
+  readonly initialized: JsonObject[] = []
   /** Headers of every HTTP request. */
   readonly headers: IncomingHttpHeaders[] = []
   readonly #options: UpstreamOptions
@@ -151,6 +153,12 @@ export class Upstream {
       onsessioninitialized: (id) => void this.#sessions.set(id, { server, transport }),
       onsessionclosed: (id) => void this.#sessions.delete(id),
     })
+    // The SDK's own handler would keep what tests want to see.
+    server.removeNotificationHandler('notifications/progress')
+    server.oninitialized = () => {
+      const capabilities = (server.getClientCapabilities() ?? {}) as JsonObject
+      this.initialized.push({ capabilities })
+    }
     server.fallbackRequestHandler = async ({ method, params }, extra) => {
       const asked = (params ?? {}) as JsonObject
       this.received.push({ method, params: asked, sessionId: extra.sessionId })

@@ -44,6 +44,7 @@ targets:
     include: ['read_*']
     exclude: ['*_admin']
     timeouts: { connect: 250ms, open: 1s, list: 2m, call: 1h, idle: 0s }
+    roots: true
 `)
     expect(targets).toEqual([
       {
@@ -53,6 +54,7 @@ targets:
         include: ['read_*'],
         exclude: ['*_admin'],
         timeouts: { connectMs: 250, openMs: 1000, listMs: 120_000, callMs: 3_600_000, idleMs: 0 },
+        roots: true,
       },
     ])
   })
@@ -82,6 +84,8 @@ describe('a configuration', () => {
         failureMode: 'open',
         instructions: '',
         serverInfo: { name: 'mcp-junction' },
+        attribution: true,
+        includeContext: 'none',
         single: true,
       },
       sessions: { keys: [], idleTimeoutMs: 1_800_000, maxAgeMs: 86_400_000, max: 100_000 },
@@ -102,6 +106,8 @@ federation:
   failureMode: closed
   instructions: Be kind.
   serverInfo: { name: tools, version: 1.2.3, title: Our tools }
+  attribution: false
+  includeContext: pass
   single: false
 sessions: { idleTimeout: 1m, maxAge: 2h, max: 1 }
 `)
@@ -123,6 +129,8 @@ sessions: { idleTimeout: 1m, maxAge: 2h, max: 1 }
       failureMode: 'closed',
       instructions: 'Be kind.',
       serverInfo: { name: 'tools', version: '1.2.3', title: 'Our tools' },
+      attribution: false,
+      includeContext: 'pass',
       single: false,
     })
     expect(config.sessions).toMatchObject({ idleTimeoutMs: 60_000, maxAgeMs: 7_200_000, max: 1 })

@@ -1,0 +1,57 @@
+/**
+ * What a server may ask of a client: sampling, elicitation, roots. A server is told of exactly the capabilities that
+ * the caller declared and that this gateway relays, and may use no others (2025-11-25 basic/lifecycle).
+ */
+import type { Target } from './target.js'
+import type { RequestMessage } from './wire/json-rpc.js'
+import { ErrorCode, JsonRpcError } from './wire/json-rpc.js'
+import type { JsonObject } from './wire/raw-json.js'
+import { isJsonObject } from './wire/raw-json.js'
+
+/** What is declared to a server on behalf of a client that declared `capabilities`. */
+export function relayedCapabilities(capabilities: JsonObject, target: Target): JsonObject {
+  const { sampling, elicitation, roots } = capabilities
+  return {
+    ...(isJsonObject(sampling) ? { sampling } : {}),
+    ...(isJsonObject(elicitation) ? { elicitation } : {}),
+    // Roots name folders of the client's machine: a server learns of them only where it was chosen to.
+    ...(target.roots && isJsonObject(roots) ? { roots } : {}),
+  }
+}
+
+/** Why a request of a server's cannot go to a client that declared this; `undefined` where it can. */
+export function refusalOf(
+  { method, params }: RequestMessage,
+  declared: JsonObject,
+): JsonRpcError | undefined {
+  const capability = Object.hasOwn(CAPABILITY_OF, method) ? CAPABILITY_OF[method] : undefined
+  const settings = capability === undefined ? undefined : declared[capability]
+  if (!isJsonObject(settings)) {
+    return new JsonRpcError(
+      ErrorCode.MethodNotFound,
+      `the client declared no capability for ${method}`,
+    )
+  }
+  const { mode = 'form', tools, toolChoice } = params.value
+  if (method === 'elicitation/create' && !allowsMode(settings, mode)) {
+    return new JsonRpcError(ErrorCode.InvalidParams, 'the client declared no such elicitation mode')
+  }
+  const wantsTools = tools !== undefined || toolChoice !== undefined
+  if (method === 'sampling/createMessage' && wantsTools && settings['tools'] === undefined) {
+    return new JsonRpcError(ErrorCode.InvalidParams, 'the client declared no tools for sampling')
+  }
+  return undefined
+}
+
+const CAPABILITY_OF: Readonly<Record<string, string>> = {
+  'sampling/createMessage': 'sampling',
+  'elicitation/create': 'elicitation',
+  'roots/list': 'roots',
+}
+
+/** An empty object means forms alone, as it did before there were modes. */
+function allowsMode(elicitation: JsonObject, mode: unknown): boolean {
+  if (typeof mode !== 'string') return false
+  const isPlain = elicitation['form'] === undefined && elicitation['url'] === undefined
+  return isPlain ? mode === 'form' : elicitation[mode] !== undefined
+}
