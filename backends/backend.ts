@@ -6,9 +6,9 @@
 import { setMaxListeners } from 'node:events'
 import { Pool } from 'undici'
 import { BackOff } from './back-off.js'
-import type { Cancellation } from './cancellation.js'
 import type { Call, Caller, ReplyTo } from './call.js'
-import { ANONYMOUS } from './call.js'
+import type { SessionListener } from './caller-sessions.js'
+import { CallerSessions, MONITOR } from './caller-sessions.js'
 import {
   BackendUnreachableError,
   isBackendError,
@@ -18,7 +18,6 @@ import {
 import { HttpTransport } from './http-transport.js'
 import type { ListKind, ServerDescription } from './legacy-client.js'
 import { LegacyClient } from './legacy-client.js'
-import { relayedCapabilities } from './server-requests.js'
 import { openStdioTransport } from './stdio-transport.js'
 import type { Target } from './target.js'
 import type { OpenTransport } from './transport.js'
@@ -41,16 +40,6 @@ export interface BackendListener {
   onNoise(backend: Backend, what: string): void
 }
 
-interface CallerSession {
-  readonly opened: Promise<LegacyClient>
-  client: LegacyClient | undefined
-  /** Keys of the callers that use it. */
-  readonly users: Set<string>
-}
-
-/** The key of the backend's own session. Callers' keys are never empty. */
-const MONITOR = ''
-
 /** A server that keeps its monitor this long has recovered; a sooner loss counts as one more failure. */
 const STABLE_MS = 10_000
 const PING_INTERVAL_MS = 15_000
@@ -60,7 +49,7 @@ export class Backend {
   readonly #clientInfo: JsonObject
   readonly #listener: BackendListener
   readonly #pool: Pool | undefined
-  readonly #sessions = new Map<string, CallerSession>()
+  readonly #sessions: CallerSessions
   readonly #closing = new AbortController()
   #state: BackendState = { status: 'connecting', since: Date.now() }
   #monitor: LegacyClient | undefined
@@ -71,6 +60,11 @@ export class Backend {
     this.target = target
     this.#clientInfo = clientInfo
     this.#listener = listener
+    this.#sessions = new CallerSessions(target, {
+      open: (key, capabilities, sessionListener) => this.#open(key, capabilities, sessionListener),
+      monitor: () => this.#monitorSoon(),
+      timeoutMs: target.timeouts.openMs,
+    })
     // Each session being opened listens to it.
     setMaxListeners(0, this.#closing.signal)
     if (target.endpoint.kind === 'http') {
@@ -98,12 +92,12 @@ export class Backend {
    */
   async call(call: Call): Promise<RawObject> {
     for (let attempt = 0; ; attempt++) {
-      const client = await this.#session(call.caller, call.cancellation)
+      const client = await this.#sessions.get(call.caller)
       try {
         return await client.request(call, this.target.timeouts.callMs)
       } catch (error) {
         if (!(error instanceof UpstreamSessionLostError)) throw error
-        this.#discard(client)
+        this.#sessions.discard(client)
         // Refused at the door, so it did not run: once more in a new session, which cannot be stale again.
         if (attempt > 0) throw error
       }
@@ -131,7 +125,7 @@ export class Backend {
    */
   async answer(replyTo: ReplyTo, text: string, isFinal: boolean): Promise<void> {
     const isOurs = replyTo.sessionKey === MONITOR
-    const client = isOurs ? this.#monitor : this.#sessions.get(replyTo.sessionKey)?.client
+    const client = isOurs ? this.#monitor : this.#sessions.openClient(replyTo.sessionKey)
     if (client !== undefined && client.sessionId === replyTo.upstreamSessionId) {
       client.reply(text)
       if (isFinal) client.answered(replyTo.id)
@@ -151,23 +145,27 @@ export class Backend {
     ).notify(text)
   }
 
+  /** The caller wants other log messages than before. */
+  async setLogLevel(caller: Caller): Promise<void> {
+    await this.#sessions.setLogLevel(caller)
+  }
+
+  /**
+   * Follows a resource for a caller; `onUpdated` hears of it, or of parts of it, until it is unsubscribed or released.
+   * @throws as `call`
+   */
+  async subscribe(caller: Caller, uri: string, onUpdated: (uri: string) => void): Promise<void> {
+    await this.#sessions.subscribe(caller, uri, onUpdated)
+  }
+
+  /** @throws as `call` */
+  async unsubscribe(caller: Caller, uri: string): Promise<void> {
+    await this.#sessions.unsubscribe(caller, uri)
+  }
+
   /** The caller is gone: ends the sessions that nobody else uses. */
   release(callerKey: string): void {
-    const { endpoint } = this.target
-    const keys =
-      endpoint.kind === 'http' || endpoint.scope === 'session'
-        ? [callerKey]
-        : [...this.#sessions.keys()]
-    for (const key of keys) {
-      const session = this.#sessions.get(key)
-      if (session === undefined || !session.users.delete(callerKey)) continue
-      if (session.users.size > 0) continue
-      this.#sessions.delete(key)
-      session.opened.then(
-        (client) => client.close(),
-        () => undefined,
-      )
-    }
+    this.#sessions.release(callerKey)
   }
 
   async close(): Promise<void> {
@@ -175,58 +173,14 @@ export class Backend {
     this.#setState({ status: 'closed', since: Date.now() })
     this.#closing.abort()
     this.#loseMonitor(this.#unreachable())
-    const sessions = [...this.#sessions.values()]
-    this.#sessions.clear()
-    await Promise.all([
-      this.#monitor?.close(),
-      ...sessions.map(({ opened }) =>
-        opened.then(
-          (client) => client.close(),
-          () => undefined,
-        ),
-      ),
-    ])
+    await Promise.all([this.#monitor?.close(), this.#sessions.close()])
     await this.#pool?.destroy()
   }
 
-  #session(caller: Caller, cancellation: Cancellation): Promise<LegacyClient> {
-    const capabilities = relayedCapabilities(caller.capabilities, this.target)
-    const key = this.#sessionKey(caller, capabilities)
-    if (key === MONITOR) return this.#monitorSoon(cancellation)
-    const session = this.#sessions.get(key) ?? this.#openSession(key, capabilities)
-    session.users.add(caller.key)
-    return session.opened
-  }
-
-  #openSession(key: string, capabilities: JsonObject): CallerSession {
-    const forget = (): void => {
-      if (this.#sessions.get(key) === session) this.#sessions.delete(key)
-    }
-    const opened = this.#open(key, capabilities, forget)
-    const session: CallerSession = { opened, client: undefined, users: new Set() }
-    opened.then((client) => (session.client = client), forget)
-    this.#sessions.set(key, session)
-    return session
-  }
-
-  /** Callers share a session where the scope of a child lets them, and where they can be asked for the same. */
-  #sessionKey(caller: Caller, capabilities: JsonObject): string {
-    const { endpoint } = this.target
-    if (endpoint.kind === 'http' || endpoint.scope === 'session') return caller.key
-    const profile = JSON.stringify(capabilities)
-    // Anonymous callers are one principal, and our own: those who can be asked nothing share our child.
-    const isOurs = endpoint.scope === 'shared' || caller.principal === ANONYMOUS
-    if (isOurs && profile === '{}') return MONITOR
-    return `${endpoint.scope === 'shared' ? '' : caller.principal} ${profile}`
-  }
-
   /** A server that is just being started again is worth waiting for; one that failed to start is not. */
-  async #monitorSoon(cancellation: Cancellation): Promise<LegacyClient> {
-    while (this.#state.status === 'connecting' && !cancellation.isCancelled) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve)
-        cancellation.add(resolve)
-      })
+  async #monitorSoon(): Promise<LegacyClient> {
+    while (this.#state.status === 'connecting') {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
     if (this.#monitor === undefined) throw this.#unreachable()
     return this.#monitor
@@ -237,23 +191,15 @@ export class Backend {
     return new BackendUnreachableError(this.target.name, reason, false)
   }
 
-  /** The server no longer knows this session: the next call opens another. */
-  #discard(client: LegacyClient): void {
-    for (const [key, session] of this.#sessions) {
-      if (session.client === client) this.#sessions.delete(key)
-    }
-    void client.close()
-  }
-
   #open(
     sessionKey: string,
     capabilities: JsonObject,
-    onClose: (reason: Error) => void,
+    sessionListener: SessionListener,
   ): Promise<LegacyClient> {
     const listener = {
+      ...sessionListener,
       onListChanged: (kind: ListKind) => this.#listener.onListChanged(this, kind),
       onNoise: (what: string) => this.#listener.onNoise(this, what),
-      onClose,
     }
     return LegacyClient.open(
       this.target,
@@ -291,7 +237,14 @@ export class Backend {
     const loss = new Promise<Error>((resolve) => (this.#loseMonitor = resolve))
     let client: LegacyClient
     try {
-      client = await this.#open(MONITOR, {}, this.#loseMonitor)
+      client = await this.#open(
+        MONITOR,
+        {},
+        {
+          ...this.#sessions.shared,
+          onClose: this.#loseMonitor,
+        },
+      )
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
@@ -299,6 +252,7 @@ export class Backend {
     const lost = await Promise.race([client.listen(), loss])
     if (lost === undefined && !this.#closing.signal.aborted) {
       this.#monitor = client
+      this.#sessions.shared.onOpen(client)
       this.#setState({ status: 'ready', since: Date.now(), server: client.server })
       const stable = setTimeout(onStable, STABLE_MS).unref()
       const pings = this.#startPings(client)

@@ -4,6 +4,7 @@
  * versions) was taken off at the one edge and is put on anew at the other (mcp-protocol.md §0).
  */
 import type { Cancellation } from './cancellation.js'
+import type { LogLevel } from './log-level.js'
 import type { TargetName } from './target.js'
 import type { RequestId } from './wire/json-rpc.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
@@ -16,6 +17,16 @@ export interface Caller {
   readonly principal: string
   /** What the caller can be asked for, as it declared it. */
   readonly capabilities: JsonObject
+  /** The log messages that the caller asked for; undefined where it did not say. */
+  readonly logLevel: LogLevel | undefined
+  /** The way to the caller for what belongs to no call. */
+  notify(notification: CallerNotification): void
+}
+
+/** Something that a backend says to a caller outside of any call. */
+export interface CallerNotification {
+  readonly method: 'notifications/message' | 'notifications/resources/updated'
+  readonly params: RawObject
 }
 
 /** The one principal there is as long as nobody is asked who they are; also the gateway's own. */
@@ -23,7 +34,8 @@ export const ANONYMOUS = 'anonymous'
 
 /** Something a backend says about a call while it runs. Hop-scoped members are gone from `params`. */
 export interface CallNotification {
-  readonly method: 'notifications/progress' | 'notifications/elicitation/complete'
+  readonly method:
+    'notifications/progress' | 'notifications/message' | 'notifications/elicitation/complete'
   readonly params: RawObject
 }
 

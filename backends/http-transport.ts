@@ -30,6 +30,7 @@ export class HttpTransport implements Transport {
   #sessionId: string | undefined
   #protocolVersion: string | undefined
   #closed = false
+  #listening: Promise<void> | undefined
   /** Whether the GET stream has been open before. */
   #listened = false
   #reopenTimer: NodeJS.Timeout | undefined
@@ -80,7 +81,7 @@ export class HttpTransport implements Transport {
   }
 
   listen(): Promise<void> {
-    return new Promise((resolve) => {
+    this.#listening ??= new Promise((resolve) => {
       // Some servers hold the headers of a stream back until its first event.
       const grace = setTimeout(resolve, LISTEN_GRACE_MS)
       this.#openStream(() => {
@@ -88,6 +89,7 @@ export class HttpTransport implements Transport {
         resolve()
       })
     })
+    return this.#listening
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,21 @@
 /** The door of `backends`: MCP clients to upstream servers. Imports nothing of ours. */
 export type { BackendState } from './backend.js'
 export { Backend } from './backend.js'
-export type { Call, Caller, CallNotification, ReplyTo, ServerRequest } from './call.js'
+export type {
+  Call,
+  Caller,
+  CallerNotification,
+  CallNotification,
+  ReplyTo,
+  ServerRequest,
+} from './call.js'
 export { ANONYMOUS } from './call.js'
 export { Cancellation } from './cancellation.js'
 export type { AnyBackendError } from './errors.js'
 export { CallCancelledError, reasonOf } from './errors.js'
 export type { ListKind, ServerDescription } from './legacy-client.js'
+export type { LogLevel } from './log-level.js'
+export { isLogLevel, isWantedLevel } from './log-level.js'
 export { Registry } from './registry.js'
 export type { Target, TargetName } from './target.js'
 export { durationSchema, targetSchema } from './target.js'

@@ -50,6 +50,10 @@ export interface ClientListener {
   /** The session is over, and not because we closed it. */
   onClose(reason: Error): void
   onNoise(what: string): void
+  /** A resource that was subscribed to has changed, or a part of it. */
+  onUpdated(uri: string): void
+  /** A log message that belongs to no call. */
+  onLog(params: RawObject): void
 }
 
 interface Pending {
@@ -292,7 +296,25 @@ export class LegacyClient {
     if (method === 'notifications/elicitation/complete') {
       return (asker ?? this.#onlyCall())?.call.notify?.({ method, params })
     }
+    if (method === 'notifications/message') return this.#log(params, asker)
+    if (method === 'notifications/resources/updated') {
+      const { uri } = params.value
+      if (typeof uri === 'string') this.#listener.onUpdated(uri)
+      return
+    }
     if (method === 'notifications/cancelled') this.#withdraw(params.value['requestId'])
+  }
+
+  #log(params: RawObject, asker: Pending | undefined): void {
+    const { logger } = params.value
+    const { name } = this.#target
+    // Clients see one server: whose message it is, the logger says.
+    const attributed = withMembers(params, {
+      logger: JSON.stringify(typeof logger === 'string' ? `${name}/${logger}` : name),
+    })
+    const pending = asker ?? this.#onlyCall()
+    if (pending?.call.notify === undefined) return this.#listener.onLog(attributed)
+    pending.call.notify({ method: 'notifications/message', params: attributed })
   }
 
   #withdraw(id: unknown): void {

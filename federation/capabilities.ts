@@ -26,11 +26,21 @@ export function mergeCapabilities(backends: readonly Described[]): JsonObject {
   const merged: JsonObject = {}
   if (some('tools')) merged['tools'] = { listChanged: true }
   if (some('prompts')) merged['prompts'] = { listChanged: true }
-  if (some('resources')) merged['resources'] = { listChanged: true }
+  if (some('resources')) {
+    const subscribe = backends.some(({ server }) => maySubscribe(server))
+    merged['resources'] = { listChanged: true, ...(subscribe ? { subscribe } : {}) }
+  }
+  if (some('logging')) merged['logging'] = {}
   if (some('completions')) merged['completions'] = {}
   const ui = uiExtension(backends)
   if (ui !== undefined) merged['extensions'] = { [UI_EXTENSION]: ui }
   return merged
+}
+
+function maySubscribe(server: ServerDescription | undefined): boolean {
+  if (server === undefined) return true
+  const { resources } = server.capabilities
+  return isJsonObject(resources) && resources['subscribe'] === true
 }
 
 /** Whether one of these has a capability or, not having been heard yet, may have it; so may those still to come. */

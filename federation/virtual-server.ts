@@ -4,7 +4,9 @@
  */
 import { LRUCache } from 'lru-cache'
 import type {
+  Backend,
   Call,
+  Caller,
   JsonObject,
   JsonValue,
   RawObject,
@@ -13,7 +15,14 @@ import type {
   Target,
   TargetName,
 } from '../backends/index.js'
-import { isJsonObject, JsonRpcError, RawJson, rawMembers, withMembers } from '../backends/index.js'
+import {
+  EMPTY_OBJECT,
+  isJsonObject,
+  JsonRpcError,
+  RawJson,
+  rawMembers,
+  withMembers,
+} from '../backends/index.js'
 import { mayOffer, mergeCapabilities, mergeInstructions } from './capabilities.js'
 import type { CatalogKind } from './catalog.js'
 import { LISTS } from './catalog.js'
@@ -141,6 +150,46 @@ export class VirtualServer {
       default:
         throw new UnknownMethodError(`Method not found: ${call.method.slice(0, 128)}`)
     }
+  }
+
+  /** Tells the servers that the caller uses how much it wants to hear. One that fails to listen is no error. */
+  async setLogLevel(caller: Caller): Promise<void> {
+    await Promise.allSettled(this.#keepers.map(({ backend }) => backend.setLogLevel(caller)))
+  }
+
+  /**
+   * Follows a resource: the caller is told of changes, under the URI by which it knows the resource.
+   * @throws one of `errors.ts`, or what `Backend.subscribe` throws
+   */
+  async subscribe(caller: Caller, params: RawObject): Promise<RawObject> {
+    const { target, uri, backend } = this.#followed(params)
+    await backend.subscribe(caller, uri, (changed) => {
+      const exposed = this.#currentView().uris.expose(target, changed)
+      caller.notify({
+        method: 'notifications/resources/updated',
+        params: RawJson.fromValue<JsonObject>({ uri: exposed }),
+      })
+    })
+    return EMPTY_OBJECT
+  }
+
+  /** @throws as `subscribe` */
+  async unsubscribe(caller: Caller, params: RawObject): Promise<RawObject> {
+    const { uri, backend } = this.#followed(params)
+    await backend.unsubscribe(caller, uri)
+    return EMPTY_OBJECT
+  }
+
+  #followed(params: RawObject): UriRoute & { readonly backend: Backend } {
+    const uri = stringIn(params.value, 'uri', 'uri')
+    const route = this.#currentView().uris.resolve(uri) ?? this.#remembered(uri)
+    const keeper = route && this.#options.keepers().get(route.target.name)
+    if (route === undefined || keeper === undefined) throw new UnknownItemError('resource', uri)
+    const { resources } = keeper.catalog?.server.capabilities ?? {}
+    if (!isJsonObject(resources) || resources['subscribe'] !== true) {
+      throw new UnknownMethodError(`The server "${route.target.name}" has no subscriptions`)
+    }
+    return { ...route, backend: keeper.backend }
   }
 
   /** Delivers what a client answers to a request of a server's, or tells of its progress. */

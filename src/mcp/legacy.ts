@@ -20,6 +20,7 @@ import {
   EMPTY_OBJECT,
   errorText,
   isJsonObject,
+  isLogLevel,
   notificationText,
   RawJson,
   requestText,
@@ -131,6 +132,9 @@ async function perform(
 ): Promise<RawObject> {
   const { method, params } = request
   if (method === 'ping') return EMPTY_OBJECT
+  if (method === 'logging/setLevel') return setLogLevel(server, session, params)
+  if (method === 'resources/subscribe') return server.subscribe(session.caller, params)
+  if (method === 'resources/unsubscribe') return server.unsubscribe(session.caller, params)
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
   if (list === undefined) return server.call(call())
   const [kind, capability] = list
@@ -140,6 +144,19 @@ async function perform(
   // Lists are given whole, so there is no cursor that we ever gave out.
   if (params.value['cursor'] !== undefined) throw new InvalidParamsError('unknown cursor')
   return server.list(kind)
+}
+
+/** The level holds for the session: servers it uses are told now, others when it comes to use them. */
+async function setLogLevel(
+  server: VirtualServer,
+  session: Session,
+  params: RawObject,
+): Promise<RawObject> {
+  const { level } = params.value
+  if (!isLogLevel(level)) throw new InvalidParamsError('"level" must be a log level of RFC 5424')
+  session.caller.logLevel = level
+  await server.setLogLevel(session.caller)
+  return EMPTY_OBJECT
 }
 
 function callOf(
@@ -163,6 +180,9 @@ function callOf(
     wantsProgress,
     notify: (notification: CallNotification) => {
       if (cancellation.isCancelled) return
+      if (notification.method === 'notifications/message' && !session.wants(notification.params)) {
+        return
+      }
       const isProgress = notification.method === 'notifications/progress'
       const stamped = isProgress
         ? withMembers(notification.params, { progressToken: stamp })

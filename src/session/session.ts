@@ -1,6 +1,6 @@
 /** One legacy downstream client: what its sealed id says of it, and what it has under way in this process. */
-import type { Caller, JsonObject, RequestId } from '../../backends/index.js'
-import { Cancellation } from '../../backends/index.js'
+import type { Caller, JsonObject, LogLevel, RawObject, RequestId } from '../../backends/index.js'
+import { Cancellation, isWantedLevel, notificationText } from '../../backends/index.js'
 
 /** What the id of a session holds; enough to serve the session in a process that never saw it. */
 export interface SessionSeed {
@@ -27,7 +27,7 @@ export interface SessionStream {
 
 export class Session {
   readonly seed: SessionSeed
-  readonly caller: Caller
+  readonly caller: Caller & { logLevel: LogLevel | undefined }
   readonly #inFlight = new Map<RequestId, Cancellation>()
   readonly #streams = new Set<SessionStream>()
   #stopListening: (() => void) | undefined
@@ -37,7 +37,16 @@ export class Session {
   constructor(seed: SessionSeed) {
     this.seed = seed
     const { uid, principal, capabilities } = seed
-    this.caller = { key: uid, principal, capabilities }
+    this.caller = {
+      key: uid,
+      principal,
+      capabilities,
+      logLevel: undefined,
+      notify: ({ method, params }) => {
+        if (method === 'notifications/message' && !this.wants(params)) return
+        this.notify(notificationText(method, params))
+      },
+    }
   }
 
   /** For how long nothing was asked, run or listened to, in milliseconds. */
@@ -48,6 +57,11 @@ export class Session {
 
   touch(): void {
     this.#usedAt = Date.now()
+  }
+
+  /** Whether the client asked for a log message of this severity. */
+  wants(message: RawObject): boolean {
+    return isWantedLevel(message.value['level'], this.caller.logLevel)
   }
 
   /** Notes a request as running. Returns `undefined` where one of the same id is running already. */

@@ -32,7 +32,6 @@ try {
   const results = here(`out/${values.requirements}`)
   await rm(results, { recursive: true, force: true })
   const args = ['server', '--url', url, '--requirements', values.requirements, '-o', results]
-  if (!values.direct) args.push('--expected-failures', here('expected-failures.yaml'))
   const suite = start(tools.node, [tools.conformance, ...args], 'inherit')
   const [code] = await once(suite, 'exit')
   await stop(code ?? 1)

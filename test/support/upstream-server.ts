@@ -27,6 +27,8 @@ export interface UpstreamOptions {
   readonly resources?: readonly JsonObject[]
   readonly templates?: readonly JsonObject[]
   readonly completions?: boolean
+  /** Added to those that follow from the lists, each replacing one of its name. */
+  readonly capabilities?: JsonObject
   readonly instructions?: string
   /** Answers by method, before the lists above. */
   readonly handlers?: Readonly<Record<string, Handler>>
@@ -111,6 +113,14 @@ export class Upstream {
     await Promise.all([...this.#sessions.values()].map((it) => it.server.notification({ method })))
   }
 
+  /** Tells every session that a resource has changed, subscribed to or not. */
+  async notifyUpdated(uri: string): Promise<void> {
+    const notification = { method: 'notifications/resources/updated', params: { uri } } as const
+    await Promise.all(
+      [...this.#sessions.values()].map((it) => it.server.notification(notification)),
+    )
+  }
+
   /** Breaks the GET streams; the sessions stay. */
   cutStreams(): void {
     for (const socket of this.#streams) socket.resetAndDestroy()
@@ -133,7 +143,7 @@ export class Upstream {
 
   async #open(): Promise<StreamableHTTPServerTransport> {
     const { lists } = this
-    const { completions = false, instructions } = this.#options
+    const { completions = false, capabilities: added, instructions } = this.#options
     const server = new Server(
       { name: 'upstream', version: '1' },
       {
@@ -144,6 +154,7 @@ export class Upstream {
             ? { resources: { listChanged: true } }
             : {}),
           ...(completions ? { completions: {} } : {}),
+          ...added,
         },
         ...(instructions === undefined ? {} : { instructions }),
       },
@@ -153,8 +164,9 @@ export class Upstream {
       onsessioninitialized: (id) => void this.#sessions.set(id, { server, transport }),
       onsessionclosed: (id) => void this.#sessions.delete(id),
     })
-    // The SDK's own handler would keep what tests want to see.
+    // The SDK's own handlers would keep what tests want to see.
     server.removeNotificationHandler('notifications/progress')
+    server.removeRequestHandler('logging/setLevel')
     server.oninitialized = () => {
       const capabilities = (server.getClientCapabilities() ?? {}) as JsonObject
       this.initialized.push({ capabilities })

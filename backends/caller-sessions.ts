@@ -1,0 +1,275 @@
+/**
+ * The upstream sessions of callers with one backend: opened when first needed, shared where the target allows it, and
+ * brought to the state they had (log level, subscriptions) when they had to be opened anew.
+ */
+import { BackOff } from './back-off.js'
+import type { Caller } from './call.js'
+import { ANONYMOUS } from './call.js'
+import type { LegacyClient } from './legacy-client.js'
+import { LOG_LEVELS } from './log-level.js'
+import type { LogLevel } from './log-level.js'
+import { relayedCapabilities } from './server-requests.js'
+import type { Target } from './target.js'
+import type { JsonObject, RawObject } from './wire/raw-json.js'
+import { RawJson } from './wire/raw-json.js'
+
+/** The key of the backend's own session. Callers' keys are never empty. */
+export const MONITOR = ''
+
+/** What a session says that belongs to no call. */
+export interface SessionListener {
+  onClose(reason: Error): void
+  onUpdated(uri: string): void
+  onLog(params: RawObject): void
+}
+
+export interface SessionOpener {
+  /** Opens a session of its own for `key`. */
+  open(key: string, capabilities: JsonObject, listener: SessionListener): Promise<LegacyClient>
+  /** The backend's own session, once it is there. */
+  monitor(): Promise<LegacyClient>
+  readonly timeoutMs: number
+}
+
+interface CallerSession {
+  opened: Promise<LegacyClient>
+  client: LegacyClient | undefined
+}
+
+/** Who uses one session, and for what. It outlives the session itself. */
+interface Use {
+  readonly capabilities: JsonObject
+  readonly callers: Map<string, Caller>
+  /** Subscribed URI → caller key → whom to tell. */
+  readonly subscriptions: Map<string, Map<string, (uri: string) => void>>
+}
+
+export class CallerSessions {
+  readonly #target: Target
+  readonly #opener: SessionOpener
+  readonly #sessions = new Map<string, CallerSession>()
+  readonly #uses = new Map<string, Use>()
+  readonly #closing = new AbortController()
+
+  constructor(target: Target, opener: SessionOpener) {
+    this.#target = target
+    this.#opener = opener
+  }
+
+  /** The caller's session, opened if need be. */
+  get(caller: Caller): Promise<LegacyClient> {
+    const key = this.#keyOf(caller)
+    this.#use(key, caller)
+    return this.#session(key)
+  }
+
+  /** A session that is open already. */
+  openClient(key: string): LegacyClient | undefined {
+    return this.#sessions.get(key)?.client
+  }
+
+  /** The server no longer knows this session: the next use opens another. */
+  discard(client: LegacyClient): void {
+    for (const [key, session] of this.#sessions) {
+      if (session.client === client) this.#sessions.delete(key)
+    }
+    void client.close()
+  }
+
+  /** The caller wants other log messages than before. Only sessions that it uses already are told. */
+  async setLogLevel(caller: Caller): Promise<void> {
+    const key = this.#keyOf(caller)
+    const use = this.#uses.get(key)
+    if (use?.callers.has(caller.key) !== true) return
+    const client = key === MONITOR ? await this.#opener.monitor() : this.openClient(key)
+    if (client !== undefined) await this.#level(client, use)
+  }
+
+  /** @throws what `LegacyClient.request` throws; then nothing is subscribed */
+  async subscribe(caller: Caller, uri: string, onUpdated: (uri: string) => void): Promise<void> {
+    const key = this.#keyOf(caller)
+    const { subscriptions } = this.#use(key, caller)
+    const client = await this.#session(key)
+    await client.listen()
+    await this.#ask(client, 'resources/subscribe', uri)
+    const listeners = subscriptions.get(uri) ?? new Map<string, (uri: string) => void>()
+    listeners.set(caller.key, onUpdated)
+    subscriptions.set(uri, listeners)
+  }
+
+  /** @throws what `LegacyClient.request` throws */
+  async unsubscribe(caller: Caller, uri: string): Promise<void> {
+    const key = this.#keyOf(caller)
+    const use = this.#uses.get(key)
+    if (use === undefined || !this.#drop(use, caller.key, uri)) return
+    await this.#ask(await this.#session(key), 'resources/unsubscribe', uri)
+  }
+
+  /** The caller is gone: ends the sessions that nobody else uses. */
+  release(callerKey: string): void {
+    const { endpoint } = this.#target
+    const isShared = endpoint.kind === 'stdio' && endpoint.scope !== 'session'
+    for (const key of isShared ? [...this.#uses.keys()] : [callerKey]) {
+      const use = this.#uses.get(key)
+      if (use === undefined || !use.callers.delete(callerKey)) continue
+      for (const uri of use.subscriptions.keys()) {
+        if (this.#drop(use, callerKey, uri) && use.callers.size > 0)
+          this.#unsubscribeSilently(key, uri)
+      }
+      if (use.callers.size > 0) continue
+      this.#uses.delete(key)
+      const session = this.#sessions.get(key)
+      this.#sessions.delete(key)
+      void session?.opened.then(
+        (client) => client.close(),
+        () => undefined,
+      )
+    }
+  }
+
+  /** What the backend's own session says, for those who share it. */
+  readonly shared = {
+    onUpdated: (uri: string) => this.#updated(MONITOR, uri),
+    onLog: (params: RawObject) => this.#log(MONITOR, params),
+    /** It was opened anew. */
+    onOpen: (client: LegacyClient) => {
+      const use = this.#uses.get(MONITOR)
+      if (use !== undefined) void this.#prepare(client, use).catch(() => undefined)
+    },
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    const sessions = [...this.#sessions.values()]
+    this.#sessions.clear()
+    this.#uses.clear()
+    await Promise.all(
+      sessions.map(({ opened }) =>
+        opened.then(
+          (client) => client.close(),
+          () => undefined,
+        ),
+      ),
+    )
+  }
+
+  /** Callers share a session where the scope of a child lets them, and where they can be asked for the same. */
+  #keyOf(caller: Caller): string {
+    const { endpoint } = this.#target
+    if (endpoint.kind === 'http' || endpoint.scope === 'session') return caller.key
+    const profile = JSON.stringify(relayedCapabilities(caller.capabilities, this.#target))
+    // Anonymous callers are one principal, and our own: those who can be asked nothing share our child.
+    const isOurs = endpoint.scope === 'shared' || caller.principal === ANONYMOUS
+    if (isOurs && profile === '{}') return MONITOR
+    return `${endpoint.scope === 'shared' ? '' : caller.principal} ${profile}`
+  }
+
+  #use(key: string, caller: Caller): Use {
+    const known = this.#uses.get(key)
+    const use = known ?? {
+      capabilities: relayedCapabilities(caller.capabilities, this.#target),
+      callers: new Map(),
+      subscriptions: new Map(),
+    }
+    if (known === undefined) this.#uses.set(key, use)
+    const isNew = !use.callers.has(caller.key)
+    use.callers.set(caller.key, caller)
+    // A session opened for others does not know yet what this one wants to hear.
+    if (isNew && caller.logLevel !== undefined) void this.setLogLevel(caller).catch(() => undefined)
+    return use
+  }
+
+  #session(key: string): Promise<LegacyClient> {
+    if (key === MONITOR) return this.#opener.monitor()
+    return (this.#sessions.get(key) ?? this.#open(key)).opened
+  }
+
+  #open(key: string): CallerSession {
+    const forget = (): void => {
+      if (this.#sessions.get(key) === session) this.#sessions.delete(key)
+    }
+    const session: CallerSession = { opened: this.#opened(key, forget), client: undefined }
+    session.opened.then((client) => (session.client = client), forget)
+    this.#sessions.set(key, session)
+    return session
+  }
+
+  async #opened(key: string, forget: () => void): Promise<LegacyClient> {
+    const use = this.#uses.get(key)
+    const client = await this.#opener.open(key, use?.capabilities ?? {}, {
+      onUpdated: (uri) => this.#updated(key, uri),
+      onLog: (params) => this.#log(key, params),
+      onClose: () => {
+        forget()
+        void this.#restore(key)
+      },
+    })
+    if (use !== undefined) await this.#prepare(client, use)
+    return client
+  }
+
+  /** Who follows a resource must hear of it again without asking for anything first. */
+  async #restore(key: string): Promise<void> {
+    const { signal } = this.#closing
+    const backOff = new BackOff()
+    while (!signal.aborted && (this.#uses.get(key)?.subscriptions.size ?? 0) > 0) {
+      try {
+        await this.#session(key)
+        return
+      } catch {
+        // The server is still away; the monitor reports that, so nothing is said here.
+        await backOff.wait(signal)
+      }
+    }
+  }
+
+  /** Brings a new session to the state that its users left the last one in. */
+  async #prepare(client: LegacyClient, use: Use): Promise<void> {
+    await this.#level(client, use)
+    if (use.subscriptions.size === 0) return
+    await client.listen()
+    for (const uri of use.subscriptions.keys()) await this.#ask(client, 'resources/subscribe', uri)
+  }
+
+  /** One level for all who share the session: the most talkative. Each hears of it what it asked for. */
+  async #level(client: LegacyClient, { callers }: Use): Promise<void> {
+    if (client.server.capabilities['logging'] === undefined) return
+    const wanted = new Set<LogLevel | undefined>([...callers.values()].map((it) => it.logLevel))
+    const level = LOG_LEVELS.find((it) => wanted.has(it))
+    if (level === undefined) return
+    const params = RawJson.fromValue<JsonObject>({ level })
+    await client.request({ method: 'logging/setLevel', params }, this.#opener.timeoutMs)
+  }
+
+  async #ask(client: LegacyClient, method: string, uri: string): Promise<void> {
+    const params = RawJson.fromValue<JsonObject>({ uri })
+    await client.request({ method, params }, this.#opener.timeoutMs)
+  }
+
+  #unsubscribeSilently(key: string, uri: string): void {
+    this.#session(key)
+      .then((client) => this.#ask(client, 'resources/unsubscribe', uri))
+      .catch(() => undefined)
+  }
+
+  /** Returns true where nobody follows the URI any more. */
+  #drop({ subscriptions }: Use, callerKey: string, uri: string): boolean {
+    const listeners = subscriptions.get(uri)
+    if (listeners === undefined || !listeners.delete(callerKey) || listeners.size > 0) return false
+    return subscriptions.delete(uri)
+  }
+
+  /** The server may name a part of what was subscribed to (2025-11-25 server/resources). */
+  #updated(key: string, uri: string): void {
+    for (const [subscribed, listeners] of this.#uses.get(key)?.subscriptions ?? []) {
+      if (!uri.startsWith(subscribed)) continue
+      for (const tell of listeners.values()) tell(uri)
+    }
+  }
+
+  /** A message of no call goes to the one who uses the session alone; among several it would be anybody's. */
+  #log(key: string, params: RawObject): void {
+    const callers = [...(this.#uses.get(key)?.callers.values() ?? [])]
+    if (callers.length === 1) callers[0]?.notify({ method: 'notifications/message', params })
+  }
+}

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest'
+import type { JsonObject } from '../../backends/index.js'
+import { startGateway } from '../support/gateway.js'
+import type { Stream } from '../support/raw-client.js'
+import { openSession } from '../support/raw-client.js'
+import type { UpstreamOptions } from '../support/upstream-server.js'
+import { startEcho, startUpstream } from '../support/upstream-server.js'
+import { waitUntil } from '../support/wait-until.js'
+
+const options: UpstreamOptions = {
+  resources: [
+    { uri: 'demo://doc', name: 'doc' },
+    { uri: 'demo://dir', name: 'dir' },
+  ],
+  capabilities: { resources: { subscribe: true } },
+  handlers: {
+    'resources/subscribe': () => ({}),
+    'resources/unsubscribe': () => ({}),
+  },
+}
+
+const updates = (stream: Stream): unknown[] =>
+  stream.messages
+    .filter((it) => it['method'] === 'notifications/resources/updated')
+    .map((it) => (it['params'] as JsonObject)['uri'])
+
+describe('a subscription to a resource', () => {
+  it('brings its changes, and those of its parts, to the subscriber and to nobody else', async () => {
+    await using upstream = await startUpstream(options)
+    await using gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const session = await openSession(gateway.url)
+    expect(session.initialized['capabilities']).toMatchObject({ resources: { subscribe: true } })
+    const other = await openSession(gateway.url)
+    const [stream, quiet] = await Promise.all([session.listen(), other.listen()])
+    await session.request('resources/subscribe', { uri: 'demo://dir' })
+    for (const uri of ['demo://doc', 'demo://dir', 'demo://dir/file']) {
+      await upstream.notifyUpdated(uri)
+    }
+    await waitUntil(() => updates(stream).length === 2, 'both changes')
+    expect(updates(stream)).toEqual(['demo://dir', 'demo://dir/file'])
+
+    await session.request('resources/unsubscribe', { uri: 'demo://dir' })
+    expect(upstream.asked('resources/unsubscribe').map((it) => it.params)).toEqual([
+      { uri: 'demo://dir' },
+    ])
+    await session.request('resources/subscribe', { uri: 'demo://doc' })
+    for (const uri of ['demo://dir', 'demo://doc']) await upstream.notifyUpdated(uri)
+    await waitUntil(() => updates(stream).length === 3, 'the third change')
+    expect(updates(stream).at(-1)).toBe('demo://doc')
+    expect(quiet.messages).toEqual([])
+    stream.close()
+    quiet.close()
+  })
+
+  it('goes to the owner and names the resource as the client does, where two servers share it', async () => {
+    await using a = await startUpstream(options)
+    await using b = await startUpstream(options)
+    await using gateway = await startGateway({
+      targets: [
+        { name: 'a', mcp: { url: a.url } },
+        { name: 'b', mcp: { url: b.url } },
+      ],
+    })
+    const session = await openSession(gateway.url)
+    const stream = await session.listen()
+    await session.request('resources/subscribe', { uri: 'demo://b/doc' })
+    expect(b.asked('resources/subscribe').map((it) => it.params)).toEqual([{ uri: 'demo://doc' }])
+    expect(a.asked('resources/subscribe')).toEqual([])
+    await a.notifyUpdated('demo://doc')
+    await b.notifyUpdated('demo://doc')
+    await waitUntil(() => updates(stream).length > 0, 'the change')
+    expect(updates(stream)).toEqual(['demo://b/doc'])
+    stream.close()
+  })
+
+  it('lives on when the server starts again, without a request of the client’s', async () => {
+    await using upstream = await startUpstream(options)
+    await using gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const session = await openSession(gateway.url)
+    const stream = await session.listen()
+    await session.request('resources/subscribe', { uri: 'demo://doc' })
+    await upstream.kill()
+    upstream.received.length = 0
+    await upstream.start()
+    await waitUntil(
+      () => upstream.asked('resources/subscribe').length === 1,
+      'the new subscription',
+    )
+    await waitUntil(async () => {
+      await upstream.notifyUpdated('demo://doc')
+      return updates(stream).length > 0
+    }, 'a change')
+    stream.close()
+  })
+
+  it('ends with the session', async () => {
+    await using upstream = await startUpstream(options)
+    await using gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const session = await openSession(gateway.url)
+    await session.request('resources/subscribe', { uri: 'demo://doc' })
+    expect(upstream.sessions).toBe(2)
+    await session.delete()
+    await waitUntil(() => upstream.sessions === 1, 'the upstream session to end')
+  })
+
+  it('is refused for what nobody has, and where the server knows none', async () => {
+    await using upstream = await startUpstream(options)
+    await using plain = await startEcho({ resources: [{ uri: 'plain://x', name: 'x' }] })
+    await using gateway = await startGateway({
+      targets: [
+        { name: 'a', mcp: { url: upstream.url } },
+        { name: 'plain', mcp: { url: plain.url } },
+      ],
+    })
+    const session = await openSession(gateway.url)
+    for (const [uri, code] of [
+      ['demo://nothing', -32002],
+      ['plain://x', -32601],
+      [7, -32602],
+    ] as const) {
+      const { json } = await session.request('resources/subscribe', { uri })
+      expect(json).toMatchObject({ error: { code } })
+    }
+    expect(plain.asked('resources/subscribe')).toEqual([])
+  })
+})
