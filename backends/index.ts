@@ -1,14 +1,7 @@
 /** The door of `backends`: MCP clients to upstream servers. Imports nothing of ours. */
 export type { BackendState } from './backend.js'
 export { Backend } from './backend.js'
-export type {
-  Call,
-  Caller,
-  CallerNotification,
-  CallNotification,
-  ReplyTo,
-  ServerRequest,
-} from './call.js'
+export type { Call, Caller, CallNotification, ReplyTo, ServerRequest } from './call.js'
 export { ANONYMOUS } from './call.js'
 export { Cancellation } from './cancellation.js'
 export type { AnyBackendError } from './errors.js'
