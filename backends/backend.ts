@@ -55,6 +55,8 @@ export class Backend {
   #monitor: LegacyClient | undefined
   #loseMonitor: (reason: Error) => void = () => undefined
   #waiting: (() => void)[] = []
+  #running = 0
+  #onIdle: () => void = () => undefined
 
   constructor(target: Target, clientInfo: JsonObject, listener: BackendListener) {
     this.target = target
@@ -91,6 +93,30 @@ export class Backend {
    * @throws JsonRpcError as the server gave it, or one of the errors of `errors.ts`
    */
   async call(call: Call): Promise<RawObject> {
+    this.#running++
+    try {
+      return await this.#call(call)
+    } finally {
+      this.#running--
+      if (this.#running === 0) this.#onIdle()
+    }
+  }
+
+  /** Lets the calls that are running finish, for so long, and closes. Nobody routes new ones here any more. */
+  async retire(deadlineMs: number): Promise<void> {
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        const deadline = setTimeout(resolve, deadlineMs)
+        this.#onIdle = () => {
+          clearTimeout(deadline)
+          resolve()
+        }
+      })
+    }
+    await this.close()
+  }
+
+  async #call(call: Call): Promise<RawObject> {
     for (let attempt = 0; ; attempt++) {
       const client = await this.#sessions.get(call.caller)
       try {

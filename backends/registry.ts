@@ -10,10 +10,22 @@ export interface RegistryListener extends BackendListener {
   onRemoved(backend: Backend): void
 }
 
+/** What a snapshot changed, by name. */
+export interface RegistryChange {
+  readonly added: readonly TargetName[]
+  readonly changed: readonly TargetName[]
+  readonly removed: readonly TargetName[]
+}
+
+/** Calls still running at a target that is gone get this long. */
+const RETIRE_MS = 30_000
+
 export class Registry {
   readonly #clientInfo: JsonObject
   readonly #listener: RegistryListener
   #backends = new Map<TargetName, Backend>()
+  /** No longer wanted, and still finishing what they were asked. */
+  readonly #retiring = new Set<Backend>()
 
   /** `clientInfo` is how the gateway introduces itself to servers. */
   constructor(clientInfo: JsonObject, listener: RegistryListener) {
@@ -30,8 +42,8 @@ export class Registry {
     return this.#backends.get(name)
   }
 
-  /** Connects what is new, keeps what is equal, closes what is gone or changed. */
-  apply(targets: readonly Target[]): void {
+  /** Connects what is new, keeps what is equal, retires what is gone or changed. Returns what it did. */
+  apply(targets: readonly Target[]): RegistryChange {
     const before = this.#backends
     this.#backends = new Map()
     const added: Backend[] = []
@@ -39,29 +51,42 @@ export class Registry {
       const known = before.get(target.name)
       if (known !== undefined && sameTarget(known.target, target)) {
         this.#backends.set(target.name, known)
-        before.delete(target.name)
         continue
       }
       const backend = new Backend(target, this.#clientInfo, this.#listener)
       this.#backends.set(target.name, backend)
       added.push(backend)
     }
-    for (const backend of before.values()) {
-      this.#listener.onRemoved(backend)
-      void backend.close()
+    for (const [name, backend] of before) {
+      if (this.#backends.get(name) !== backend) this.#retire(backend)
     }
     for (const backend of added) {
       this.#listener.onAdded(backend)
       backend.start()
     }
+    return {
+      added: added.map((it) => it.target.name).filter((name) => !before.has(name)),
+      changed: added.map((it) => it.target.name).filter((name) => before.has(name)),
+      removed: [...before.keys()].filter((name) => !this.#backends.has(name)),
+    }
   }
 
   /** A caller is gone: its sessions end at all servers. */
   release(callerKey: string): void {
-    for (const backend of this.#backends.values()) backend.release(callerKey)
+    for (const backend of this.#all) backend.release(callerKey)
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.backends.map((backend) => backend.close()))
+    await Promise.all(this.#all.map((backend) => backend.close()))
+  }
+
+  get #all(): readonly Backend[] {
+    return [...this.#backends.values(), ...this.#retiring]
+  }
+
+  #retire(backend: Backend): void {
+    this.#listener.onRemoved(backend)
+    this.#retiring.add(backend)
+    void backend.retire(RETIRE_MS).then(() => this.#retiring.delete(backend))
   }
 }

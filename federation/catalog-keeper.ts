@@ -94,7 +94,7 @@ export class CatalogKeeper {
   close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
-    this.#tell()
+    this.#release()
   }
 
   #schedule(delayMs: number): void {
@@ -144,7 +144,12 @@ export class CatalogKeeper {
   }
 
   #tell(): void {
-    if (this.settled || this.#closed) for (const wake of this.#wake.splice(0)) wake()
+    if (this.settled) this.#release()
     this.#listener.onCatalog(this)
+  }
+
+  /** Nobody needs to wait any longer. */
+  #release(): void {
+    for (const wake of this.#wake.splice(0)) wake()
   }
 }

@@ -28,7 +28,7 @@ const SETTLE_MS = 20
 export class Federation {
   /** Everything, as one server. */
   readonly merged: VirtualServer
-  readonly #settings: FederationSettings
+  #settings: FederationSettings
   readonly #version: string
   readonly #listener: FederationListener
   readonly #keepers = new Map<TargetName, CatalogKeeper>()
@@ -42,7 +42,7 @@ export class Federation {
     this.#version = version
     this.#listener = listener
     this.merged = new VirtualServer({
-      settings,
+      settings: () => this.#settings,
       version,
       alone: false,
       keepers: () => this.#keepers,
@@ -55,7 +55,9 @@ export class Federation {
 
   /** One target alone, under its original names, or `undefined` where there is none or that is switched off. */
   single(name: string): VirtualServer | undefined {
-    return this.#singles.get(name as TargetName)
+    const target = name as TargetName
+    if (!this.#settings.single || !this.#keepers.has(target)) return undefined
+    return this.#single(target)
   }
 
   add(backend: Backend): void {
@@ -68,33 +70,62 @@ export class Federation {
       onOddItem: (_, what) => this.#listener.onOddItem(name, what),
     })
     this.#keepers.set(name, keeper)
-    if (this.#settings.single) {
-      const keepers = new Map([[name, keeper]])
-      const options = { settings: this.#settings, version: this.#version, alone: true }
-      this.#singles.set(name, new VirtualServer({ ...options, keepers: () => keepers }))
-    }
   }
 
   remove(backend: Backend): void {
     const { name } = backend.target
     this.#keepers.get(name)?.close()
     this.#keepers.delete(name)
-    this.#singles.delete(name)
     this.#schedule(name)
   }
 
+  /** Takes over changed settings, and the order of the targets in them. */
+  update(settings: FederationSettings, order: readonly TargetName[]): void {
+    this.#settings = settings
+    for (const name of order) {
+      const keeper = this.#keepers.get(name)
+      if (keeper === undefined) continue
+      this.#keepers.delete(name)
+      this.#keepers.set(name, keeper)
+      this.#schedule(name)
+    }
+  }
+
   onState(backend: Backend, state: BackendState): void {
-    this.#keepers.get(backend.target.name)?.onState(state)
+    this.#keeperOf(backend)?.onState(state)
   }
 
   onListChanged(backend: Backend, kind: ListKind): void {
-    this.#keepers.get(backend.target.name)?.refresh(STALE[kind])
+    this.#keeperOf(backend)?.refresh(STALE[kind])
   }
 
   close(): void {
     for (const keeper of this.#keepers.values()) keeper.close()
     clearTimeout(this.#timer)
     this.#timer = undefined
+  }
+
+  /** A backend that was replaced may still speak; it speaks for nobody any more. */
+  #keeperOf(backend: Backend): CatalogKeeper | undefined {
+    const keeper = this.#keepers.get(backend.target.name)
+    return keeper?.backend === backend ? keeper : undefined
+  }
+
+  /** Made once for each name, so that who listens goes on hearing when the target is changed. */
+  #single(name: TargetName): VirtualServer {
+    const known = this.#singles.get(name)
+    if (known !== undefined) return known
+    const server = new VirtualServer({
+      settings: () => this.#settings,
+      version: this.#version,
+      alone: true,
+      keepers: () => {
+        const keeper = this.#keepers.get(name)
+        return new Map(keeper === undefined ? [] : [[name, keeper]])
+      },
+    })
+    this.#singles.set(name, server)
+    return server
   }
 
   #schedule(name: TargetName): void {

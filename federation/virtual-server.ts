@@ -52,7 +52,8 @@ export interface ServerSelf {
 }
 
 export interface VirtualServerOptions {
-  readonly settings: FederationSettings
+  /** As they are now: a reload may change them. */
+  readonly settings: () => FederationSettings
   /** Version told to clients where the settings give none. */
   readonly version: string
   /** The keepers of this server's backends by target, in order. */
@@ -81,7 +82,8 @@ export class VirtualServer {
 
   /** What this server says of itself; no backend is asked. */
   describe(): ServerSelf {
-    const { settings, version, alone } = this.#options
+    const { version, alone } = this.#options
+    const settings = this.#options.settings()
     const backends = this.#keepers.map(({ backend, catalog }) => ({
       target: backend.target,
       server: catalog?.server,
@@ -109,7 +111,7 @@ export class VirtualServer {
       await Promise.all(unsettled.map((keeper) => keeper.settle(START_GRACE_MS)))
     }
     const unavailable = this.unavailable()
-    const { failureMode } = this.#options.settings
+    const { failureMode } = this.#options.settings()
     const nothing = keepers.length > 0 && keepers.every(({ catalog }) => catalog === undefined)
     if (nothing || (failureMode === 'closed' && unavailable.length > 0)) {
       throw new ListUnavailableError(unavailable)
@@ -233,13 +235,13 @@ export class VirtualServer {
 
   #currentView(): View {
     if (this.#view !== undefined) return this.#view
-    const { settings, alone } = this.#options
+    const { alone } = this.#options
     const members = this.#keepers.flatMap(({ backend: { target }, catalog }) =>
       catalog === undefined
         ? []
         : [{ target: alone ? { ...target, prefix: '' } : target, catalog }],
     )
-    return (this.#view = buildView(members, settings.naming))
+    return (this.#view = buildView(members, this.#options.settings().naming))
   }
 
   async #callNamed(call: Call, { target, original }: NameRoute): Promise<RawObject> {
@@ -250,7 +252,8 @@ export class VirtualServer {
   async #send(target: Target, call: Call): Promise<RawObject> {
     const keeper = this.#options.keepers().get(target.name)
     if (keeper === undefined) throw new UnknownItemError('tool', target.name)
-    const { settings, alone } = this.#options
+    const { alone } = this.#options
+    const settings = this.#options.settings()
     // Whoever is connected to one target alone knows who asks.
     const ask = alone
       ? call.ask

@@ -10,11 +10,12 @@ import { VERSION } from './version.js'
 
 const USAGE = `mcp-junction ${VERSION}: one /mcp URL in front of all your MCP servers
 
-  mcp-junction [serve] [--config FILE|DIR] [--port N] [--host H] [--log-level L]
+  mcp-junction [serve] [--config FILE|DIR] [--port N] [--host H] [--[no-]watch] [--log-level L]
   mcp-junction validate --config FILE|DIR   check a configuration; nothing is started
   mcp-junction schema                       print the JSON Schema of the configuration
 
 Without --config: ./junction.yaml or ./junction.json.
+With --watch, the default, a changed configuration is applied as it is saved; SIGHUP applies it too.
 Log levels: trace, debug, info, warn, error, silent.
 `
 
@@ -23,6 +24,7 @@ const OPTIONS = {
   port: { type: 'string', short: 'p' },
   host: { type: 'string' },
   'log-level': { type: 'string' },
+  watch: { type: 'boolean', default: true },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -48,7 +50,12 @@ async function main(args: readonly string[]): Promise<number> {
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
+    return parseArgs({
+      args: [...args],
+      options: OPTIONS,
+      allowPositionals: true,
+      allowNegative: true,
+    })
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }

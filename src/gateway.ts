@@ -28,6 +28,11 @@ export interface Gateway {
   readonly url: string
   readonly port: number
   readonly readiness: () => Readiness
+  /**
+   * Takes over changed targets and `federation` settings without touching what stayed the same. `listen` and
+   * `sessions` are taken over by a new process only.
+   */
+  apply(config: Config): void
   /** Takes no new calls, lets running ones finish for ten seconds, ends all sessions and child processes. */
   close(): Promise<void>
 }
@@ -92,6 +97,14 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     url,
     port: listener.port,
     readiness,
+    apply: (changed) => {
+      const change = registry.apply(changed.targets)
+      federation.update(
+        changed.federation,
+        changed.targets.map((it) => it.name),
+      )
+      logger.info(change, 'configuration applied')
+    },
     close: () => closeAll(listener, sessions, endpoint, federation, registry),
   }
 }

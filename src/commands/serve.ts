@@ -1,9 +1,13 @@
 /** `mcp-junction serve`: runs the gateway until it is told to stop. */
 import { once } from 'node:events'
+import { isDeepStrictEqual } from 'node:util'
+import { reasonOf } from '../../backends/index.js'
 import { loadConfig } from '../config/load.js'
+import { Reloader } from '../config/reloader.js'
 import type { Config } from '../config/schema.js'
+import { watchConfig } from '../config/watch.js'
 import { startGateway } from '../gateway.js'
-import type { LogLevel } from '../telemetry/logging.js'
+import type { Logger, LogLevel } from '../telemetry/logging.js'
 import { createLogger, LOG_LEVELS } from '../telemetry/logging.js'
 import { Terminal } from '../telemetry/terminal.js'
 import { findConfig } from './find-config.js'
@@ -14,6 +18,7 @@ export interface ServeArguments {
   readonly port?: string | undefined
   readonly host?: string | undefined
   readonly logLevel?: string | undefined
+  readonly watch: boolean
 }
 
 /**
@@ -21,7 +26,9 @@ export interface ServeArguments {
  * @throws UsageError, ConfigError, or the error of the port
  */
 export async function serve(args: ServeArguments): Promise<number> {
-  const config = withArguments(await loadConfig(findConfig(args.config)), args)
+  const path = findConfig(args.config)
+  const load = async (): Promise<Config> => withArguments(await loadConfig(path), args)
+  const config = await load()
   const isTerminal = process.stdout.isTTY
   // On a terminal people read, so problems alone are logged unless more is asked for.
   const logger = createLogger(logLevel(args.logLevel) ?? (isTerminal ? 'warn' : 'info'))
@@ -35,12 +42,35 @@ export async function serve(args: ServeArguments): Promise<number> {
     onBackend: (keeper) => terminal?.showBackend(keeper),
   })
   terminal?.showStart(gateway.url)
+  const reloader = new Reloader(config, {
+    load,
+    apply: (changed) => gateway.apply(changed),
+    onApplied: (changed, before) => warnOfRestart(logger, changed, before),
+    onRefused: (error) => logger.error({ reason: reasonOf(error) }, 'configuration refused'),
+  })
+  process.on('SIGHUP', () => void reloader.reload())
+  const stopWatching = args.watch
+    ? await watchConfig(
+        path,
+        () => void reloader.reload(),
+        (error) => logger.warn({ reason: reasonOf(error) }, 'the configuration is not watched'),
+      )
+    : undefined
   const [signal] = (await stopped) as [NodeJS.Signals]
   logger.info({ signal }, 'stopping')
   // A second signal is from somebody who will not wait.
   for (const again of ['SIGINT', 'SIGTERM'] as const) process.once(again, () => process.exit(1))
+  stopWatching?.()
   await gateway.close()
   return 0
+}
+
+/** What only a new process takes over must not seem to have been taken over. */
+function warnOfRestart(logger: Logger, changed: Config, before: Config): void {
+  const sections = (['listen', 'sessions'] as const).filter(
+    (section) => !isDeepStrictEqual(changed[section], before[section]),
+  )
+  if (sections.length > 0) logger.warn({ sections }, 'changed sections that need a restart')
 }
 
 function withArguments(config: Config, { port, host }: ServeArguments): Config {

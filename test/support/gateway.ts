@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -47,6 +47,8 @@ export interface SpawnedGateway extends AsyncDisposable {
   readonly process: ChildProcess
   /** The log lines so far, parsed. */
   readonly log: readonly JsonObject[]
+  /** Writes another configuration in place of the first; with a string, exactly that. */
+  reconfigure(config: GatewayConfig | string): Promise<void>
   /** `kill -9`, and waits for the end. */
   kill(): Promise<void>
   /** SIGTERM, and waits for the end. Returns the exit code. */
@@ -56,11 +58,16 @@ export interface SpawnedGateway extends AsyncDisposable {
 const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
 
 /** Starts the built command with this configuration and waits until it is ready. */
-export async function spawnGateway(config: GatewayConfig): Promise<SpawnedGateway> {
+export async function spawnGateway(
+  config: GatewayConfig,
+  ...options: readonly string[]
+): Promise<SpawnedGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'junction-'))
   const file = join(folder, 'junction.json')
-  await writeFile(file, JSON.stringify({ listen: { port: 0 }, ...config }))
-  const child = spawn(process.execPath, [CLI, 'serve', '--config', file, '--log-level', 'debug'], {
+  const fixed = { listen: { port: 0 } }
+  await writeFile(file, JSON.stringify({ ...fixed, ...config }))
+  const args = ['serve', '--config', file, '--log-level', 'debug', ...options]
+  const child = spawn(process.execPath, [CLI, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const log: JsonObject[] = []
@@ -85,6 +92,12 @@ export async function spawnGateway(config: GatewayConfig): Promise<SpawnedGatewa
     port: Number(new URL(url).port),
     process: child,
     log,
+    reconfigure: async (changed) => {
+      const text = typeof changed === 'string' ? changed : JSON.stringify({ ...fixed, ...changed })
+      // As editors and ConfigMaps do: another file takes the place of the old one.
+      await writeFile(`${file}.new`, text)
+      await rename(`${file}.new`, file)
+    },
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
     [Symbol.asyncDispose]: async () => {
