@@ -10,6 +10,7 @@ import type { Call, Caller, ReplyTo } from './call.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
 import {
+  BackendProtocolError,
   BackendUnreachableError,
   isBackendError,
   reasonOf,
@@ -18,6 +19,7 @@ import {
 import { HttpTransport } from './http-transport.js'
 import type { ListKind, ServerDescription } from './legacy-client.js'
 import { LegacyClient } from './legacy-client.js'
+import { SseTransport } from './sse-transport.js'
 import { openStdioTransport } from './stdio-transport.js'
 import type { Target } from './target.js'
 import type { OpenTransport } from './transport.js'
@@ -43,6 +45,8 @@ export interface BackendListener {
 /** A server that keeps its monitor this long has recovered; a sooner loss counts as one more failure. */
 const STABLE_MS = 10_000
 const PING_INTERVAL_MS = 15_000
+/** How servers that know HTTP+SSE alone answer an `initialize` by POST. */
+const SSE_STATUSES: ReadonlySet<number> = new Set([400, 404, 405])
 
 export class Backend {
   readonly target: Target
@@ -55,6 +59,8 @@ export class Backend {
   #monitor: LegacyClient | undefined
   #loseMonitor: (reason: Error) => void = () => undefined
   #waiting: (() => void)[] = []
+  /** An `mcp` target that turned out to speak HTTP+SSE. */
+  #speaksSse = false
   #running = 0
   #onIdle: () => void = () => undefined
 
@@ -227,13 +233,34 @@ export class Backend {
       onListChanged: (kind: ListKind) => this.#listener.onListChanged(this, kind),
       onNoise: (what: string) => this.#listener.onNoise(this, what),
     }
-    return LegacyClient.open(
-      this.target,
-      this.#openTransport,
-      { clientInfo: this.#clientInfo, capabilities, sessionKey },
-      listener,
-      this.#closing.signal,
-    )
+    const introduction = { clientInfo: this.#clientInfo, capabilities, sessionKey }
+    const open = (openTransport: OpenTransport): Promise<LegacyClient> =>
+      LegacyClient.open(this.target, openTransport, introduction, listener, this.#closing.signal)
+    const { endpoint } = this.target
+    if (endpoint.kind !== 'http' || endpoint.protocol === 'sse') return open(this.#openTransport)
+    return this.#openEither(open)
+  }
+
+  /**
+   * Streamable HTTP, or HTTP+SSE where the server does not know the other (2025-11-25 basic/transports, backwards
+   * compatibility). What it turned out to speak is tried first next time.
+   */
+  async #openEither(open: (it: OpenTransport) => Promise<LegacyClient>): Promise<LegacyClient> {
+    if (this.#speaksSse) {
+      const client = await open(this.#openSse).catch(() => undefined)
+      if (client !== undefined) return client
+      this.#speaksSse = false
+    }
+    try {
+      return await open(this.#openTransport)
+    } catch (error) {
+      const isRefusal = error instanceof BackendProtocolError && SSE_STATUSES.has(error.status ?? 0)
+      if (!isRefusal) throw error
+      const client = await open(this.#openSse).catch(() => undefined)
+      if (client === undefined) throw error
+      this.#speaksSse = true
+      return client
+    }
   }
 
   readonly #openTransport: OpenTransport = async (channel) => {
@@ -243,8 +270,19 @@ export class Backend {
         this.#listener.onStderr(this, line),
       )
     }
+    if (endpoint.protocol === 'sse') return this.#openSse(channel)
+    return new HttpTransport(this.target, endpoint.url, this.#httpPool(), channel)
+  }
+
+  readonly #openSse: OpenTransport = async (channel) => {
+    const { endpoint } = this.target
+    if (endpoint.kind !== 'http') throw new TypeError('a child process has no HTTP')
+    return SseTransport.open(this.target, endpoint.url, this.#httpPool(), channel)
+  }
+
+  #httpPool(): Pool {
     if (this.#pool === undefined) throw new TypeError('an http target has a pool')
-    return new HttpTransport(this.target, endpoint.url, this.#pool, channel)
+    return this.#pool
   }
 
   async #keepMonitor(): Promise<void> {

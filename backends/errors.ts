@@ -30,6 +30,13 @@ export class BackendTimeoutError extends BackendError {
 /** The server answered, but not with what the protocol allows. */
 export class BackendProtocolError extends BackendError {
   readonly code = 'ERR_BACKEND_PROTOCOL'
+  /** The HTTP status, where that was what the protocol does not allow. */
+  readonly status: number | undefined
+
+  constructor(target: TargetName, message: string, status?: number) {
+    super(target, message)
+    this.status = status
+  }
 }
 
 /** The server no longer knows our session. It refused the request at the door, so the request did not run. */

@@ -19,12 +19,21 @@ const MAX_REFUSAL_BYTES = 64 * 1024
 
 type Body = 'json' | 'sse' | 'refusal' | 'none'
 
+export interface ReaderOptions {
+  readonly target: TargetName
+  /** The request named a session, which the server may refuse. */
+  readonly hasSession: boolean
+  /** Only whether the server took it matters; the body may be anything. */
+  readonly isAcknowledgement?: boolean
+  /** The server gave the session an id. */
+  readonly onSessionId?: (id: string) => void
+}
+
 /** undici's dispatch handler for one exchange. Once `onEnd` or `onError` was called, nothing follows. */
 export class ResponseReader implements Dispatcher.DispatchHandler {
   readonly #target: TargetName
-  readonly #hasSession: boolean
+  readonly #options: ReaderOptions
   readonly #exchange: Exchange
-  readonly #onSessionId: (id: string) => void
   #controller: Dispatcher.DispatchController | undefined
   #sent = false
   #done = false
@@ -34,16 +43,19 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
   #bytes = 0
   #sse: SseReader | undefined
 
-  constructor(
-    target: TargetName,
-    hasSession: boolean,
-    exchange: Exchange,
-    onSessionId: (id: string) => void,
-  ) {
-    this.#target = target
-    this.#hasSession = hasSession
+  constructor(options: ReaderOptions, exchange: Exchange) {
+    this.#target = options.target
+    this.#options = options
     this.#exchange = exchange
-    this.#onSessionId = onSessionId
+  }
+
+  /** Sends the request whose answer this reads. */
+  dispatch(pool: Dispatcher, request: Dispatcher.DispatchOptions): void {
+    try {
+      pool.dispatch(request, this)
+    } catch (cause) {
+      this.onResponseError(undefined, cause as Error)
+    }
   }
 
   /** Stops the exchange silently. */
@@ -71,18 +83,20 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
       return this.#fail(`sent a body encoded as ${clip(encoding)}, which was not asked for`)
     }
     if (status < 200 || status > 299) this.#body = 'refusal'
-    else if (status === 202 || status === 204) this.#body = 'none'
+    else if (status === 202 || status === 204 || this.#options.isAcknowledgement)
+      this.#body = 'none'
     else if (contentType === 'application/json') this.#body = 'json'
     else if (contentType === 'text/event-stream') this.#body = 'sse'
     else if (contentType === undefined) this.#body = 'none'
     else return this.#fail(`answered ${status} with ${clip(contentType)}, which is not MCP`)
 
     const sessionId = single(headers['mcp-session-id'])
-    if (sessionId !== undefined && this.#body !== 'refusal') this.#onSessionId(sessionId)
+    if (sessionId !== undefined && this.#body !== 'refusal') this.#options.onSessionId?.(sessionId)
     if (this.#body === 'sse') {
       this.#exchange.onOpen?.()
       this.#sse = new SseReader((event) => {
-        if (event.data !== '' && (event.event === undefined || event.event === 'message')) {
+        if (event.event === 'endpoint') this.#exchange.onEndpoint?.(event.data)
+        else if (event.data !== '' && (event.event === undefined || event.event === 'message')) {
           this.#deliver(event.data)
         }
       }, MAX_MESSAGE_BYTES)
@@ -165,19 +179,19 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
     }
     // 404 is what the specification says of a session that is gone; 400 without our id is what many servers
     // say (the reference "everything" server among them). Both refuse at the door.
-    if (this.#hasSession && (this.#status === 404 || this.#status === 400)) {
+    if (this.#options.hasSession && (this.#status === 404 || this.#status === 400)) {
       return this.#settle(() =>
         this.#exchange.onError(
           new UpstreamSessionLostError(this.#target, `refused the session (HTTP ${this.#status})`),
         ),
       )
     }
-    this.#fail(`answered HTTP ${this.#status}`)
+    this.#fail(`answered HTTP ${this.#status}`, this.#status)
   }
 
-  #fail(what: string): void {
+  #fail(what: string, status?: number): void {
     this.#settle(() =>
-      this.#exchange.onError(new BackendProtocolError(this.#target, `the server ${what}`)),
+      this.#exchange.onError(new BackendProtocolError(this.#target, `the server ${what}`, status)),
     )
     this.#controller?.abort(new Error(what))
   }

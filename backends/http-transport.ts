@@ -127,8 +127,11 @@ export class HttpTransport implements Transport {
     exchange: Exchange,
   ): () => void {
     const reader = new ResponseReader(
-      this.#target.name,
-      this.#sessionId !== undefined,
+      {
+        target: this.#target.name,
+        hasSession: this.#sessionId !== undefined,
+        onSessionId: (id) => (this.#sessionId ??= id),
+      },
       {
         onOpen: () => exchange.onOpen?.(),
         onMessage: (message) => exchange.onMessage(message),
@@ -141,18 +144,13 @@ export class HttpTransport implements Transport {
           exchange.onError(error)
         },
       },
-      (id) => (this.#sessionId ??= id),
     )
     const abort = (): void => {
       this.#aborts.delete(abort)
       reader.abort()
     }
     this.#aborts.add(abort)
-    try {
-      this.#pool.dispatch({ method, path: this.#path, headers, body }, reader)
-    } catch (cause) {
-      reader.onResponseError(undefined, cause as Error)
-    }
+    reader.dispatch(this.#pool, { method, path: this.#path, headers, body })
     return abort
   }
 

@@ -5,6 +5,8 @@ import type { Message } from './wire/json-rpc.js'
 export interface Exchange {
   /** The server has begun to answer with a stream: HTTP only. */
   onOpen?(): void
+  /** The server has named the address to post to: HTTP+SSE only. */
+  onEndpoint?(address: string): void
   /** A message that came in answer: HTTP only. A stdio server answers on the channel. */
   onMessage(message: Message): void
   /** The server will say no more in answer: HTTP only. */

@@ -10,7 +10,7 @@ const serverFields = z.looseObject({
   type: z
     .enum(['stdio', 'http', 'streamable-http', 'streamableHttp', 'sse'])
     .optional()
-    .describe('Default: `stdio` with a `command`, `http` with a `url`. `sse` is refused as yet.'),
+    .describe('Default: `stdio` with a `command`, `http` with a `url`.'),
   command: z
     .string()
     .min(1)
@@ -21,7 +21,7 @@ const serverFields = z.looseObject({
   args: z.array(z.string()).optional().describe('Arguments of the program.'),
   env: z.record(z.string(), z.string()).optional().describe('Environment variables to add.'),
   cwd: z.string().optional().describe('Working directory; relative to the configuration file.'),
-  url: z.string().optional().describe('Address of a server that speaks Streamable HTTP.'),
+  url: z.string().optional().describe('Address of a server.'),
   headers: z
     .record(z.string(), z.string())
     .optional()
@@ -80,9 +80,6 @@ interface Refusal {
 }
 
 function refusalOf({ type, command, url, headers = {} }: Server): Refusal | undefined {
-  if (type === 'sse') {
-    return { message: 'HTTP+SSE is not supported yet, only Streamable HTTP', path: ['type'] }
-  }
   if (Object.keys(headers).length > 0) {
     // Leaving them out would be worse: a server may answer without them, but as somebody else.
     return {
@@ -100,6 +97,7 @@ function refusalOf({ type, command, url, headers = {} }: Server): Refusal | unde
   return undefined
 }
 
-function endpointOf({ command, args, env, cwd, url }: Server): object {
+function endpointOf({ type, command, args, env, cwd, url }: Server): object {
+  if (type === 'sse') return { sse: { url } }
   return command === undefined ? { mcp: { url } } : { stdio: { command, args, env, cwd } }
 }

@@ -30,9 +30,17 @@ describe('a pasted mcpServers map', () => {
     'makes servers of entries with a url and the type %s',
     (type) => {
       const entry = { type, url: 'http://h/mcp', headers: {} }
-      expect(endpointsOf({ a: entry })).toEqual([{ kind: 'http', url: 'http://h/mcp' }])
+      expect(endpointsOf({ a: entry })).toEqual([
+        { kind: 'http', url: 'http://h/mcp', protocol: 'streamable' },
+      ])
     },
   )
+
+  it('makes servers of the older transport of entries of type sse', () => {
+    expect(endpointsOf({ a: { type: 'sse', url: 'http://h/sse' } })).toEqual([
+      { kind: 'http', url: 'http://h/sse', protocol: 'sse' },
+    ])
+  })
 
   it('ignores the keys that other products add', () => {
     const entry = { command: 'x', autoApprove: ['a'], gallery: true, envFile: '.env' }
@@ -66,7 +74,7 @@ describe('a pasted mcpServers map', () => {
   })
 
   it.each([
-    [{ type: 'sse', url: 'http://h/sse' }, 'a.type: HTTP+SSE is not supported yet'],
+    [{ type: 'sse', command: 'x' }, 'a.type: a server of this type needs "url"'],
     [
       { url: 'http://h/mcp', headers: { authorization: 'x' } },
       'a.headers: static headers are not supported yet; they come with a later version',
@@ -87,7 +95,7 @@ describe('a pasted mcpServers map', () => {
   it('tells what is wrong with each server, not only with the first', () => {
     const { error } = mcpServersSchema.safeParse({
       a: { url: 'nope' },
-      b: { type: 'sse', url: 'http://h/sse' },
+      b: { type: 'sse', command: 'x' },
       c: {},
     })
     expect(error?.issues.map(({ path }) => path)).toEqual([['a', 'url'], ['b', 'type'], ['c']])

@@ -52,11 +52,15 @@ describe('a bad value is told by what was expected', () => {
       'targets[0].stdio.scope',
       'expected "principal", "session" or "shared"',
     ],
-    ['targets: [{ name: a }]', 'targets[0]', 'expected exactly one of "mcp", "stdio" and "static"'],
+    [
+      'targets: [{ name: a }]',
+      'targets[0]',
+      'expected exactly one of "mcp", "sse", "stdio" and "static"',
+    ],
     [
       target('mcp: { host: h }, stdio: { command: a }'),
       'targets[0]',
-      'expected exactly one of "mcp", "stdio" and "static"',
+      'expected exactly one of "mcp", "sse", "stdio" and "static"',
     ],
     ['targets: [{ mcp: { host: h } }]', 'targets[0].name', 'is missing'],
     [
@@ -141,7 +145,7 @@ targets:
       scope: all
   - mcp: { host: "\${HOST}" }
 mcpServers:
-  c: { type: sse, url: http://h/sse }
+  c: { type: sse, command: x }
   d: { url: nope }
 sessions: { max: many }
 `
@@ -152,7 +156,7 @@ sessions: { max: many }
     '9:7 targets[1].stdio.scope: expected "principal", "session" or "shared"',
     '10:5 targets[2].name: is missing',
     '10:12 targets[2].mcp.host: the environment variable HOST is not set',
-    '12:8 mcpServers.c.type: HTTP+SSE is not supported yet, only Streamable HTTP',
+    '12:8 mcpServers.c.type: a server of this type needs "url"',
     '13:8 mcpServers.d.url: expected an http:// or https:// URL without user name, password or fragment',
     '14:13 sessions.max: expected a number, found a string',
   ])

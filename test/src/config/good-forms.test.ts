@@ -20,7 +20,15 @@ describe('a target', () => {
     ['static: { host: h, port: 3001 }', 'http://h:3001/mcp'],
     ['static: { host: h, port: 3001, path: /x, protocol: StreamableHTTP }', 'http://h:3001/x'],
   ])('may be written %s', async (form, url) => {
-    expect(await endpointOf(form)).toEqual({ kind: 'http', url })
+    expect(await endpointOf(form)).toEqual({ kind: 'http', url, protocol: 'streamable' })
+  })
+
+  it.each([
+    ['sse: { url: "http://h:3001/sse" }', 'http://h:3001/sse'],
+    ['sse: { host: h }', 'http://h/sse'],
+    ['static: { host: h, port: 3001, protocol: SSE }', 'http://h:3001/sse'],
+  ])('of the older transport may be written %s', async (form, url) => {
+    expect(await endpointOf(form)).toEqual({ kind: 'http', url, protocol: 'sse' })
   })
 
   it.each(['command', 'cmd'])('may be a program named by %s', async (key) => {
@@ -49,7 +57,7 @@ targets:
     expect(targets).toEqual([
       {
         name: 'search',
-        endpoint: { kind: 'http', url: 'http://h/mcp' },
+        endpoint: { kind: 'http', url: 'http://h/mcp', protocol: 'streamable' },
         prefix: '',
         include: ['read_*'],
         exclude: ['*_admin'],

@@ -1,0 +1,150 @@
+/**
+ * HTTP+SSE towards an upstream server (2024-11-05 basic/transports): one event stream carries all that the server
+ * says, and what we say is POSTed to the address that the stream begins with. The session ends with the stream.
+ */
+import type { Dispatcher, Pool } from 'undici'
+import { BackendProtocolError, BackendTimeoutError, BackendUnreachableError } from './errors.js'
+import { ResponseReader } from './http-response.js'
+import type { Target } from './target.js'
+import type { Channel, Exchange, Transport } from './transport.js'
+
+export class SseTransport implements Transport {
+  /** The stream cannot be moved, so nobody else reaches this session. */
+  readonly sessionId = undefined
+  readonly #target: Target
+  readonly #url: URL
+  readonly #pool: Pool
+  readonly #channel: Channel
+  readonly #aborts = new Set<() => void>()
+  #endpoint: string | undefined
+  #closed = false
+
+  private constructor(target: Target, url: string, pool: Pool, channel: Channel) {
+    this.#target = target
+    this.#url = new URL(url)
+    this.#pool = pool
+    this.#channel = channel
+  }
+
+  /**
+   * Opens the stream and waits for the address to post to.
+   * @throws BackendUnreachableError, BackendTimeoutError, BackendProtocolError
+   */
+  static async open(
+    target: Target,
+    url: string,
+    pool: Pool,
+    channel: Channel,
+  ): Promise<SseTransport> {
+    const transport = new SseTransport(target, url, pool, channel)
+    try {
+      await transport.#open()
+    } catch (error) {
+      await transport.close()
+      throw error
+    }
+    return transport
+  }
+
+  send(text: string, exchange: Exchange): () => void {
+    const headers = { 'content-type': 'application/json', accept: 'application/json' }
+    return this.#dispatch('POST', this.#endpoint ?? this.#path(), headers, text, {
+      // The answer comes on the stream; the end of the POST only says that it was taken.
+      onMessage: (message) => this.#channel.onMessage(message),
+      onEnd: () => undefined,
+      onError: (error) => exchange.onError(error),
+    })
+  }
+
+  notify(text: string): Promise<void> {
+    return new Promise((resolve) => {
+      const headers = { 'content-type': 'application/json', accept: 'application/json' }
+      this.#dispatch('POST', this.#endpoint ?? this.#path(), headers, text, {
+        onMessage: (message) => this.#channel.onMessage(message),
+        onEnd: resolve,
+        onError: () => resolve(),
+      })
+    })
+  }
+
+  opened(): void {}
+
+  async listen(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const abort of this.#aborts) abort()
+  }
+
+  #open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { openMs } = this.#target.timeouts
+      const late = (): void => {
+        const message = `the server named no address to post to within ${openMs} ms`
+        reject(new BackendTimeoutError(this.#target.name, message))
+      }
+      const deadline = openMs === 0 ? undefined : setTimeout(late, openMs)
+      const fail = (error: Error): void => {
+        clearTimeout(deadline)
+        reject(error)
+        if (!this.#closed) this.#channel.onClose(error)
+      }
+      this.#dispatch('GET', this.#path(), { accept: 'text/event-stream' }, null, {
+        onEndpoint: (address) => {
+          clearTimeout(deadline)
+          this.#endpoint = this.#sameOrigin(address)
+          if (this.#endpoint !== undefined) return resolve()
+          // Somebody else's server must not get what is meant for this one.
+          reject(this.#protocolError('the server sent us to another origin'))
+        },
+        onMessage: (message) => this.#channel.onMessage(message),
+        onEnd: () => fail(new BackendUnreachableError(this.#target.name, 'the stream ended', true)),
+        onError: fail,
+      })
+    })
+  }
+
+  #path(): string {
+    return this.#url.pathname + this.#url.search
+  }
+
+  #sameOrigin(address: string): string | undefined {
+    if (!URL.canParse(address, this.#url.href)) return undefined
+    const { origin, pathname, search } = new URL(address, this.#url)
+    return origin === this.#url.origin ? pathname + search : undefined
+  }
+
+  #protocolError(message: string): BackendProtocolError {
+    return new BackendProtocolError(this.#target.name, message)
+  }
+
+  #dispatch(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    headers: Record<string, string>,
+    body: string | null,
+    exchange: Exchange,
+  ): () => void {
+    const reader = new ResponseReader(
+      { target: this.#target.name, hasSession: false, isAcknowledgement: method === 'POST' },
+      {
+        ...exchange,
+        onEnd: () => {
+          this.#aborts.delete(abort)
+          exchange.onEnd()
+        },
+        onError: (error) => {
+          this.#aborts.delete(abort)
+          exchange.onError(error)
+        },
+      },
+    )
+    const abort = (): void => {
+      this.#aborts.delete(abort)
+      reader.abort()
+    }
+    this.#aborts.add(abort)
+    reader.dispatch(this.#pool, { method, path, headers, body })
+    return abort
+  }
+}
