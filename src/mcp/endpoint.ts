@@ -24,9 +24,11 @@ import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
 import { SessionTooLargeError } from '../session/session-store.js'
 import { classify, isServedVersionHeader, negotiateVersion } from './classify.js'
-import { EventStream, KeepAlive } from './event-stream.js'
+import { KeepAlive } from './event-stream.js'
 import { answerRequest, hearAnswer, hearNotification, initializeResult } from './legacy.js'
 import { PostResponse } from './post-response.js'
+import type { ResumableStream } from './resumable-stream.js'
+import { ResumableStreams } from './resumable-stream.js'
 
 export interface EndpointOptions {
   readonly sessions: SessionStore
@@ -39,11 +41,16 @@ export interface EndpointOptions {
 }
 
 const BATCH_VERSION = '2025-03-26'
+/** Clients from this revision on know an event without data. Revisions are dates, so they compare as text. */
+const PRIMED_SINCE = '2025-11-25'
 const MAX_BATCH = 100
 
 export class McpEndpoint {
   readonly #options: EndpointOptions
   readonly #keepAlive = new KeepAlive()
+  readonly #streams = new WeakMap<Session, ResumableStreams>()
+  /** Streams for what belongs to no call. */
+  readonly #general = new WeakSet<ResumableStream>()
   #draining = false
 
   constructor(options: EndpointOptions) {
@@ -162,7 +169,7 @@ export class McpEndpoint {
       response.writeHead(202).end()
       return
     }
-    const reply = new PostResponse(response, this.#keepAlive, 1, false)
+    const reply = this.#reply(response, session, 1, false)
     this.#answer(message, reply, server, session)
   }
 
@@ -183,9 +190,7 @@ export class McpEndpoint {
       (it) => it instanceof InvalidMessageError || it.kind === 'request',
     )
     const reply =
-      answered.length === 0
-        ? undefined
-        : new PostResponse(response, this.#keepAlive, answered.length, true)
+      answered.length === 0 ? undefined : this.#reply(response, session, answered.length, true)
     for (const message of messages) {
       if (message instanceof InvalidMessageError) {
         reply?.answer(errorText(message.id, new JsonRpcError(message.rpcCode, message.message)))
@@ -193,6 +198,16 @@ export class McpEndpoint {
       else if (reply !== undefined) this.#answer(message, reply, server, session)
     }
     if (reply === undefined) response.writeHead(202).end()
+  }
+
+  #reply(
+    response: ServerResponse,
+    session: Session,
+    awaited: number,
+    isBatch: boolean,
+  ): PostResponse {
+    const open = (): ResumableStream => this.#streamsOf(session).open()
+    return new PostResponse(response, this.#keepAlive, open, awaited, isBatch)
   }
 
   #hear(message: Exclude<Message, RequestMessage>, server: VirtualServer, session: Session): void {
@@ -226,19 +241,38 @@ export class McpEndpoint {
     requireAccept(request, 'text/event-stream')
     if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
     const session = this.#session(request, name, undefined)
-    const stream = new EventStream(response)
-    const detach = session.attach(stream, () =>
-      server.onListChanged((changed) => {
-        for (const kind of changed) {
-          session.notify(notificationText(`notifications/${kind}/list_changed`))
-        }
-      }),
-    )
+    const streams = this.#streamsOf(session)
+    const lastEventId = request.headers['last-event-id']
+    const resumed = typeof lastEventId === 'string' ? streams.find(lastEventId) : undefined
+    const stream = resumed?.stream ?? streams.open()
+    if (resumed === undefined) {
+      this.#general.add(stream)
+      stream.connect(response)
+    } else stream.resume(response, resumed.sequence)
+    // The stream of a call that is resumed carries what belongs to that call and nothing else.
+    if (this.#general.has(stream)) {
+      session.attach(stream, () =>
+        server.onListChanged((changed) => {
+          for (const kind of changed) {
+            session.notify(notificationText(`notifications/${kind}/list_changed`))
+          }
+        }),
+      )
+    }
     this.#keepAlive.add(stream)
     response.once('close', () => {
-      detach()
+      session.touch()
       this.#keepAlive.delete(stream)
     })
+  }
+
+  #streamsOf(session: Session): ResumableStreams {
+    let streams = this.#streams.get(session)
+    if (streams === undefined) {
+      streams = new ResumableStreams(session.seed.protocolVersion >= PRIMED_SINCE)
+      this.#streams.set(session, streams)
+    }
+    return streams
   }
 
   #delete(request: IncomingMessage, response: ServerResponse, name: string): void {

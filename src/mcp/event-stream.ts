@@ -1,10 +1,10 @@
 /** Server-sent events on Node's own response, and the one clock that keeps all open streams alive. */
 import type { ServerResponse } from 'node:http'
-import { SSE_KEEP_ALIVE, sseMessage } from '../../backends/index.js'
+import { SSE_KEEP_ALIVE } from '../../backends/index.js'
 
 /** Proxies cut quiet streams after 30 to 60 seconds; comments come well before. */
 const KEEP_ALIVE_MS = 15_000
-/** What may wait for a slow reader; beyond it, what can be missed is missed. */
+/** What may wait for a slow reader. */
 const MAX_WAITING_BYTES = 1024 * 1024
 
 const SSE_HEADERS = {
@@ -25,26 +25,25 @@ export class EventStream {
     response.flushHeaders()
   }
 
-  /** Sends a message that must arrive. */
-  send(text: string): void {
-    this.#write(sseMessage(text))
+  /** More is waiting for a slow reader than should be held for it. */
+  get isClogged(): boolean {
+    return this.#response.writableLength > MAX_WAITING_BYTES
   }
 
-  /** Sends a message that a reader too slow to take it may miss. */
-  offer(text: string): void {
-    if (this.#response.writableLength < MAX_WAITING_BYTES) this.send(text)
+  write(text: string): void {
+    if (!this.#response.destroyed && !this.#response.writableEnded) this.#response.write(text)
   }
 
   keepAlive(): void {
-    if (this.#response.writableLength === 0) this.#write(SSE_KEEP_ALIVE)
+    if (this.#response.writableLength === 0) this.write(SSE_KEEP_ALIVE)
   }
 
   end(): void {
     this.#response.end()
   }
 
-  #write(text: string): void {
-    if (!this.#response.destroyed && !this.#response.writableEnded) this.#response.write(text)
+  destroy(): void {
+    this.#response.destroy()
   }
 }
 

@@ -4,38 +4,50 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { KeepAlive } from './event-stream.js'
-import { EventStream } from './event-stream.js'
+import type { ResumableStream } from './resumable-stream.js'
+
+/** A call quicker than this is answered with JSON. */
+const QUIET_MS = 5_000
 
 export class PostResponse {
   readonly #response: ServerResponse
   readonly #keepAlive: KeepAlive
+  readonly #openStream: () => ResumableStream
   readonly #isBatch: boolean
   #awaited: number
   #answers: string[] = []
-  #stream: EventStream | undefined
+  #stream: ResumableStream | undefined
   #quietSince = performance.now()
 
   /** `awaited` answers complete it; those of a batch go into one array. */
-  constructor(response: ServerResponse, keepAlive: KeepAlive, awaited: number, isBatch: boolean) {
+  constructor(
+    response: ServerResponse,
+    keepAlive: KeepAlive,
+    openStream: () => ResumableStream,
+    awaited: number,
+    isBatch: boolean,
+  ) {
     this.#response = response
     this.#keepAlive = keepAlive
+    this.#openStream = openStream
     this.#awaited = awaited
     this.#isBatch = isBatch
     keepAlive.add(this)
-    // 2025-11-25 basic/transports: a disconnect is not a cancellation. What was called goes on; nobody reads on.
+    // 2025-11-25 basic/transports: a disconnect is not a cancellation. What was called goes on, and a client that
+    // has seen an event can come back for the rest.
     response.once('close', () => keepAlive.delete(this))
   }
 
   /** Sends a message that belongs to a call still running. */
   notify(text: string): void {
-    this.#open().offer(text)
+    this.#open()?.send(text)
   }
 
-  /** Sends a request of a server's. Returns false where nobody reads it any more. */
+  /** Sends a request of a server's. Returns false where nobody can read it any more. */
   ask(text: string): boolean {
-    if (this.#awaited === 0 || this.#response.destroyed) return false
-    this.#open().send(text)
-    return true
+    const stream = this.#awaited === 0 ? undefined : this.#open()
+    stream?.send(text)
+    return stream !== undefined
   }
 
   /** Gives one of the awaited answers; `undefined` for a request that gets none, as it was cancelled. */
@@ -50,13 +62,15 @@ export class PostResponse {
 
   /** A slow call: from now on it is a stream, so that nobody between takes the connection for dead. */
   keepAlive(): void {
-    if (this.#stream === undefined && performance.now() - this.#quietSince < 5_000) return
-    this.#open().keepAlive()
+    if (this.#stream === undefined && performance.now() - this.#quietSince < QUIET_MS) return
+    this.#open()?.keepAlive()
   }
 
-  #open(): EventStream {
-    if (this.#stream === undefined) {
-      this.#stream = new EventStream(this.#response)
+  /** The stream; `undefined` where the client left before it had an event to come back with. */
+  #open(): ResumableStream | undefined {
+    if (this.#stream === undefined && !this.#response.destroyed) {
+      this.#stream = this.#openStream()
+      this.#stream.connect(this.#response)
       for (const answer of this.#answers.splice(0)) this.#stream.send(answer)
     }
     return this.#stream
@@ -64,12 +78,12 @@ export class PostResponse {
 
   #finish(): void {
     this.#keepAlive.delete(this)
-    if (this.#response.destroyed) return
     const [first] = this.#answers
     if (this.#stream !== undefined || first === undefined) {
-      this.#open().end()
+      this.#open()?.end()
       return
     }
+    if (this.#response.destroyed) return
     const body = this.#isBatch ? `[${this.#answers.join(',')}]` : first
     this.#response.writeHead(200, {
       'content-type': 'application/json',

@@ -18,8 +18,9 @@ export interface SessionSeed {
   readonly promised: readonly string[]
 }
 
-/** An open stream of a session, towards its client. */
+/** A stream of a session for what belongs to no request. It keeps what it is sent while nobody is connected. */
 export interface SessionStream {
+  readonly isConnected: boolean
   /** Sends one JSON-RPC message. */
   send(text: string): void
   end(): void
@@ -51,7 +52,7 @@ export class Session {
 
   /** For how long nothing was asked, run or listened to, in milliseconds. */
   idleMs(now: number): number {
-    const isBusy = this.#inFlight.size > 0 || this.#streams.size > 0
+    const isBusy = this.#inFlight.size > 0 || [...this.#streams].some((it) => it.isConnected)
     return isBusy ? 0 : now - this.#usedAt
   }
 
@@ -83,25 +84,20 @@ export class Session {
   }
 
   /**
-   * Adds an open stream. While there is one, the session listens through `listen`, once however many streams there
-   * are. Returns the way to take the stream off again.
+   * Adds a stream, in place of those whose clients have gone. From the first on, the session listens through
+   * `listen`, so that nothing is missed between two connections.
    */
-  attach(stream: SessionStream, listen: () => () => void): () => void {
-    if (this.#closed) stream.end()
-    else {
-      this.#streams.add(stream)
-      this.#stopListening ??= listen()
-    }
-    return () => {
-      this.#streams.delete(stream)
-      this.touch()
-      if (this.#streams.size === 0) this.#deafen()
-    }
+  attach(stream: SessionStream, listen: () => () => void): void {
+    if (this.#closed) return stream.end()
+    for (const other of this.#streams) if (!other.isConnected) this.#streams.delete(other)
+    this.#streams.add(stream)
+    this.#stopListening ??= listen()
   }
 
-  /** Sends a message that belongs to no request, on exactly one stream: the newest, which is likest to be alive. */
+  /** Sends a message that belongs to no request, on exactly one stream: the newest that somebody reads. */
   notify(text: string): void {
-    ;[...this.#streams].at(-1)?.send(text)
+    const streams = [...this.#streams]
+    ;(streams.findLast((it) => it.isConnected) ?? streams.at(-1))?.send(text)
   }
 
   /** Ends what is open and cancels what is running. */

@@ -35,7 +35,7 @@ export async function send(
   for await (const chunk of response) text += String(chunk)
   const messages: JsonObject[] = []
   if (response.headers['content-type'] === 'text/event-stream') {
-    new SseReader((event) => messages.push(parse(event.data)), 1e9).push(Buffer.from(text))
+    reading(messages).push(Buffer.from(text))
   }
   const isJson = response.headers['content-type']?.startsWith('application/json') === true
   return {
@@ -94,9 +94,10 @@ export class RawSession {
     return post(this.url, { jsonrpc: '2.0', id, error }, this.headers)
   }
 
-  /** Opens the GET stream and collects what comes. */
-  listen(): Promise<Stream> {
-    return this.#follow('GET', undefined, { ...this.headers, accept: 'text/event-stream' })
+  /** Opens a GET stream, behind an event where one is named, and collects what comes. */
+  listen(lastEventId?: string): Promise<Stream> {
+    const headers = { ...this.headers, accept: 'text/event-stream', 'last-event-id': lastEventId }
+    return this.#follow('GET', undefined, headers)
   }
 
   /** Begins a request and collects what comes on its stream. */
@@ -108,8 +109,9 @@ export class RawSession {
   async #follow(verb: string, body: string | undefined, headers: Headers): Promise<Stream> {
     const response = await open(verb, this.url, body, headers)
     const messages: JsonObject[] = []
+    const ids: string[] = []
     if (response.headers['content-type'] === 'text/event-stream') {
-      const reader = new SseReader((event) => messages.push(parse(event.data)), 1e9)
+      const reader = reading(messages, ids)
       response.on('data', (chunk: Buffer) => reader.push(chunk))
     } else {
       const chunks: Buffer[] = []
@@ -120,6 +122,7 @@ export class RawSession {
     return {
       status: response.statusCode ?? 0,
       messages,
+      ids,
       ended,
       next: (method) =>
         waitUntil(() => messages.some((it) => it['method'] === method), `${method} on the stream`),
@@ -131,6 +134,8 @@ export class RawSession {
 export interface Stream {
   readonly status: number
   readonly messages: readonly JsonObject[]
+  /** Ids of the events so far, of those without data too. */
+  readonly ids: readonly string[]
   readonly ended: Promise<void>
   next(method: string): Promise<void>
   close(): void
@@ -171,6 +176,13 @@ function open(
     request.on('error', reject)
     request.end(body)
   })
+}
+
+function reading(messages: JsonObject[], ids: string[] = []): SseReader {
+  return new SseReader(({ id, data }) => {
+    if (id !== undefined) ids.push(id)
+    if (data !== '') messages.push(parse(data))
+  }, 1e9)
 }
 
 function parse(text: string): JsonObject {

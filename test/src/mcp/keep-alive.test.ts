@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EventStream, KeepAlive } from '../../../src/mcp/event-stream.js'
 import { PostResponse } from '../../../src/mcp/post-response.js'
+import { ResumableStream } from '../../../src/mcp/resumable-stream.js'
 import { waitUntil } from '../../support/wait-until.js'
 
 /** A real connection: what the server does with its response, and what the client has read of it so far. */
@@ -58,7 +59,7 @@ describe('keep-alive', () => {
     const keepAlive = new KeepAlive()
     let reply: PostResponse | undefined
     await using connection = await connect((response) => {
-      reply = new PostResponse(response, keepAlive, 1, false)
+      reply = new PostResponse(response, keepAlive, () => new ResumableStream('s', false), 1, false)
     })
     await waitUntil(() => reply !== undefined, 'the call to arrive')
     vi.advanceTimersByTime(30_000)
@@ -66,7 +67,7 @@ describe('keep-alive', () => {
     reply?.answer('{"jsonrpc":"2.0","id":1,"result":{}}')
     await waitUntil(() => connection.read.response?.complete === true, 'the end')
     expect(connection.read.text).toMatch(
-      /^(:\r\n\r\n)+event: message\ndata: \{"jsonrpc":"2.0","id":1,"result":\{\}\}\n\n$/,
+      /^(:\r\n\r\n)+id: s.1\nevent: message\ndata: \{"jsonrpc":"2.0","id":1,"result":\{\}\}\n\n$/,
     )
     keepAlive.close()
   })
@@ -74,7 +75,9 @@ describe('keep-alive', () => {
   it('leaves the answer to a quick call alone', async () => {
     const keepAlive = new KeepAlive()
     await using connection = await connect((response) => {
-      new PostResponse(response, keepAlive, 1, false).answer('{"jsonrpc":"2.0","id":1,"result":{}}')
+      new PostResponse(response, keepAlive, () => new ResumableStream('s', false), 1, false).answer(
+        '{"jsonrpc":"2.0","id":1,"result":{}}',
+      )
     })
     await waitUntil(() => connection.read.response?.complete === true, 'the end')
     vi.advanceTimersByTime(60_000)

@@ -1,0 +1,140 @@
+/**
+ * An event stream that outlives its connection (2025-11-25 basic/transports, resumability): every message has an id
+ * that names the stream and its place, the last of them are kept, and a client that comes back with the id of
+ * the last event it saw gets what it missed, on this stream's terms and no other's.
+ */
+import { randomBytes } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+import { sseMessage } from '../../backends/index.js'
+import { EventStream } from './event-stream.js'
+
+/** What is kept for a client that may come back. Beyond it the oldest is forgotten. */
+const MAX_KEPT_EVENTS = 256
+const MAX_KEPT_CHARS = 1024 * 1024
+/** How soon a client may come back after its connection ended. */
+const RETRY_MS = 1_000
+
+/** Streams of one session that nobody is connected to. */
+const MAX_IDLE_STREAMS = 16
+
+interface KeptEvent {
+  readonly sequence: number
+  readonly text: string
+}
+
+export class ResumableStream {
+  readonly #name: string
+  readonly #isPrimed: boolean
+  readonly #kept: KeptEvent[] = []
+  #keptChars = 0
+  #sequence = 0
+  #connection: EventStream | undefined
+  #isEnded = false
+
+  /**
+   * `isPrimed`: the first event only tells an id, so that a client can come back before there is a message. Clients
+   * before 2025-11-25 take its empty data for a message, and stumble.
+   */
+  constructor(name: string, isPrimed: boolean) {
+    this.#name = name
+    this.#isPrimed = isPrimed
+  }
+
+  get isConnected(): boolean {
+    return this.#connection !== undefined
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  /** Begins on this connection; later ones take over with `resume`. */
+  connect(response: ServerResponse): void {
+    this.#take(response)
+    if (!this.#isPrimed) return
+    this.#connection?.write(`id: ${this.#name}.${this.#sequence}\nretry: ${RETRY_MS}\ndata: \n\n`)
+  }
+
+  /** Goes on, on another connection, behind the event of this number. */
+  resume(response: ServerResponse, sequence: number): void {
+    this.#connection?.end()
+    this.#take(response)
+    for (const event of this.#kept)
+      if (event.sequence > sequence) this.#connection?.write(event.text)
+    if (this.#isEnded) this.#connection?.end()
+  }
+
+  send(text: string): void {
+    const sequence = ++this.#sequence
+    const event = { sequence, text: `id: ${this.#name}.${sequence}\n${sseMessage(text)}` }
+    this.#keep(event)
+    if (this.#connection === undefined) return
+    // Whoever cannot keep up is cut off, and comes back for what it missed.
+    if (this.#connection.isClogged) this.#connection.destroy()
+    else this.#connection.write(event.text)
+  }
+
+  keepAlive(): void {
+    this.#connection?.keepAlive()
+  }
+
+  /** There is nothing more to come. What was kept stays for a client that missed the end. */
+  end(): void {
+    this.#isEnded = true
+    this.#connection?.end()
+  }
+
+  #take(response: ServerResponse): void {
+    const connection = new EventStream(response)
+    this.#connection = connection
+    response.once('close', () => {
+      if (this.#connection === connection) this.#connection = undefined
+    })
+  }
+
+  #keep(event: KeptEvent): void {
+    this.#kept.push(event)
+    this.#keptChars += event.text.length
+    while (this.#kept.length > MAX_KEPT_EVENTS || this.#keptChars > MAX_KEPT_CHARS) {
+      const oldest = this.#kept.shift()
+      if (oldest === undefined) return
+      this.#keptChars -= oldest.text.length
+    }
+  }
+}
+
+/** The streams of one session that can be resumed: those that are open, and the last of those that are not. */
+export class ResumableStreams {
+  readonly #isPrimed: boolean
+  readonly #streams = new Map<string, ResumableStream>()
+  /** An id from another process, or from before a restart, must not name a stream of this one. */
+  readonly #prefix = randomBytes(6).toString('hex')
+  #lastName = 0
+
+  constructor(isPrimed: boolean) {
+    this.#isPrimed = isPrimed
+  }
+
+  open(): ResumableStream {
+    const name = `${this.#prefix}-${++this.#lastName}`
+    const stream = new ResumableStream(name, this.#isPrimed)
+    this.#streams.set(name, stream)
+    this.#forget()
+    return stream
+  }
+
+  /** The stream of an event id, and the place of the event in it; `undefined` for an id that is not known here. */
+  find(eventId: string): { stream: ResumableStream; sequence: number } | undefined {
+    const [, name, sequence] = /^([0-9a-f]{12}-\d{1,15})\.(\d{1,15})$/.exec(eventId) ?? []
+    const stream = name === undefined ? undefined : this.#streams.get(name)
+    return stream === undefined ? undefined : { stream, sequence: Number(sequence) }
+  }
+
+  /** Keeps no more than so many that nobody is connected to; the oldest go first. */
+  #forget(): void {
+    const idle = [...this.#streams].filter(([, stream]) => !stream.isConnected)
+    for (const [name] of idle.slice(0, Math.max(0, idle.length - MAX_IDLE_STREAMS))) {
+      this.#streams.delete(name)
+    }
+  }
+}
