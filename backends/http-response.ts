@@ -49,15 +49,6 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
     this.#exchange = exchange
   }
 
-  /** Sends the request whose answer this reads. */
-  dispatch(pool: Dispatcher, request: Dispatcher.DispatchOptions): void {
-    try {
-      pool.dispatch(request, this)
-    } catch (cause) {
-      this.onResponseError(undefined, cause as Error)
-    }
-  }
-
   /** Stops the exchange silently. */
   abort(): void {
     this.#done = true

@@ -9,7 +9,7 @@ import {
   BackendUnreachableError,
   UpstreamSessionLostError,
 } from './errors.js'
-import { ResponseReader } from './http-response.js'
+import { HttpExchanges } from './http-exchanges.js'
 import type { Target } from './target.js'
 import type { Channel, Exchange, Transport } from './transport.js'
 
@@ -26,7 +26,7 @@ export class HttpTransport implements Transport {
   readonly #pool: Pool
   readonly #path: string
   readonly #channel: Channel
-  readonly #aborts = new Set<() => void>()
+  readonly #exchanges: HttpExchanges
   #sessionId: string | undefined
   #protocolVersion: string | undefined
   #closed = false
@@ -38,6 +38,7 @@ export class HttpTransport implements Transport {
   constructor(target: Target, url: string, pool: Pool, channel: Channel) {
     this.#target = target
     this.#pool = pool
+    this.#exchanges = new HttpExchanges(pool)
     this.#channel = channel
     const { pathname, search } = new URL(url)
     this.#path = pathname + search
@@ -96,7 +97,7 @@ export class HttpTransport implements Transport {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#reopenTimer)
-    for (const abort of this.#aborts) abort()
+    this.#exchanges.abortAll()
     if (this.#sessionId === undefined || this.#pool.closed) return
     // 2025-11-25 basic/transports: a client that no longer needs its session SHOULD delete it; 405 is fine.
     await new Promise<void>((resolve) => {
@@ -126,32 +127,12 @@ export class HttpTransport implements Transport {
     body: string | null,
     exchange: Exchange,
   ): () => void {
-    const reader = new ResponseReader(
-      {
-        target: this.#target.name,
-        hasSession: this.#sessionId !== undefined,
-        onSessionId: (id) => (this.#sessionId ??= id),
-      },
-      {
-        onOpen: () => exchange.onOpen?.(),
-        onMessage: (message) => exchange.onMessage(message),
-        onEnd: () => {
-          this.#aborts.delete(abort)
-          exchange.onEnd()
-        },
-        onError: (error) => {
-          this.#aborts.delete(abort)
-          exchange.onError(error)
-        },
-      },
-    )
-    const abort = (): void => {
-      this.#aborts.delete(abort)
-      reader.abort()
+    const options = {
+      target: this.#target.name,
+      hasSession: this.#sessionId !== undefined,
+      onSessionId: (id: string) => (this.#sessionId ??= id),
     }
-    this.#aborts.add(abort)
-    reader.dispatch(this.#pool, { method, path: this.#path, headers, body })
-    return abort
+    return this.#exchanges.send({ method, path: this.#path, headers, body }, options, exchange)
   }
 
   /** Calls `onSettled` when the stream is open, or refused for good. */

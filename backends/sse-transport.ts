@@ -4,7 +4,7 @@
  */
 import type { Dispatcher, Pool } from 'undici'
 import { BackendProtocolError, BackendTimeoutError, BackendUnreachableError } from './errors.js'
-import { ResponseReader } from './http-response.js'
+import { HttpExchanges } from './http-exchanges.js'
 import type { Target } from './target.js'
 import type { Channel, Exchange, Transport } from './transport.js'
 
@@ -13,16 +13,15 @@ export class SseTransport implements Transport {
   readonly sessionId = undefined
   readonly #target: Target
   readonly #url: URL
-  readonly #pool: Pool
+  readonly #exchanges: HttpExchanges
   readonly #channel: Channel
-  readonly #aborts = new Set<() => void>()
   #endpoint: string | undefined
   #closed = false
 
   private constructor(target: Target, url: string, pool: Pool, channel: Channel) {
     this.#target = target
     this.#url = new URL(url)
-    this.#pool = pool
+    this.#exchanges = new HttpExchanges(pool)
     this.#channel = channel
   }
 
@@ -47,8 +46,7 @@ export class SseTransport implements Transport {
   }
 
   send(text: string, exchange: Exchange): () => void {
-    const headers = { 'content-type': 'application/json', accept: 'application/json' }
-    return this.#dispatch('POST', this.#endpoint ?? this.#path(), headers, text, {
+    return this.#post(text, {
       // The answer comes on the stream; the end of the POST only says that it was taken.
       onMessage: (message) => this.#channel.onMessage(message),
       onEnd: () => undefined,
@@ -58,8 +56,7 @@ export class SseTransport implements Transport {
 
   notify(text: string): Promise<void> {
     return new Promise((resolve) => {
-      const headers = { 'content-type': 'application/json', accept: 'application/json' }
-      this.#dispatch('POST', this.#endpoint ?? this.#path(), headers, text, {
+      this.#post(text, {
         onMessage: (message) => this.#channel.onMessage(message),
         onEnd: resolve,
         onError: () => resolve(),
@@ -73,7 +70,7 @@ export class SseTransport implements Transport {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const abort of this.#aborts) abort()
+    this.#exchanges.abortAll()
   }
 
   #open(): Promise<void> {
@@ -104,6 +101,11 @@ export class SseTransport implements Transport {
     })
   }
 
+  #post(text: string, exchange: Exchange): () => void {
+    const headers = { 'content-type': 'application/json', accept: 'application/json' }
+    return this.#dispatch('POST', this.#endpoint ?? this.#path(), headers, text, exchange)
+  }
+
   #path(): string {
     return this.#url.pathname + this.#url.search
   }
@@ -125,26 +127,11 @@ export class SseTransport implements Transport {
     body: string | null,
     exchange: Exchange,
   ): () => void {
-    const reader = new ResponseReader(
-      { target: this.#target.name, hasSession: false, isAcknowledgement: method === 'POST' },
-      {
-        ...exchange,
-        onEnd: () => {
-          this.#aborts.delete(abort)
-          exchange.onEnd()
-        },
-        onError: (error) => {
-          this.#aborts.delete(abort)
-          exchange.onError(error)
-        },
-      },
-    )
-    const abort = (): void => {
-      this.#aborts.delete(abort)
-      reader.abort()
+    const options = {
+      target: this.#target.name,
+      hasSession: false,
+      isAcknowledgement: method === 'POST',
     }
-    this.#aborts.add(abort)
-    reader.dispatch(this.#pool, { method, path, headers, body })
-    return abort
+    return this.#exchanges.send({ method, path, headers, body }, options, exchange)
   }
 }
