@@ -177,6 +177,11 @@ export class Backend {
     ).notify(text)
   }
 
+  /** The caller's roots are others than before. */
+  rootsChanged(caller: Caller): void {
+    this.#sessions.rootsChanged(caller)
+  }
+
   /** The caller wants other log messages than before. */
   async setLogLevel(caller: Caller): Promise<void> {
     await this.#sessions.setLogLevel(caller)

@@ -11,7 +11,8 @@ import type { LogLevel } from './log-level.js'
 import { relayedCapabilities } from './server-requests.js'
 import type { Target } from './target.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
-import { RawJson } from './wire/raw-json.js'
+import { notificationText } from './wire/json-rpc.js'
+import { isJsonObject, RawJson } from './wire/raw-json.js'
 
 /** The key of the backend's own session. Callers' keys are never empty. */
 export const MONITOR = ''
@@ -83,6 +84,15 @@ export class CallerSessions {
     if (use?.callers.has(caller.key) !== true) return
     const client = key === MONITOR ? await this.#opener.monitor() : this.openClient(key)
     if (client !== undefined) await this.#level(client, use)
+  }
+
+  /** The caller's roots are others than before. Only a server that was told of roots hears of it. */
+  rootsChanged(caller: Caller): void {
+    const { roots } = relayedCapabilities(caller.capabilities, this.#target)
+    if (!isJsonObject(roots) || roots['listChanged'] !== true) return
+    this.openClient(this.#keyOf(caller))?.reply(
+      notificationText('notifications/roots/list_changed'),
+    )
   }
 
   /** @throws what `LegacyClient.request` throws; then nothing is subscribed */

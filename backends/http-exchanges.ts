@@ -4,6 +4,9 @@ import type { ReaderOptions } from './http-response.js'
 import { ResponseReader } from './http-response.js'
 import type { Exchange } from './transport.js'
 
+/** A server may leave its stream open when it has answered; after this long we close it. */
+const LINGER_MS = 5_000
+
 export class HttpExchanges {
   readonly #dispatcher: Dispatcher
   readonly #aborts = new Set<() => void>()
@@ -18,21 +21,34 @@ export class HttpExchanges {
     options: ReaderOptions,
     exchange: Exchange,
   ): () => void {
+    let isStream = false
+    let lingering: NodeJS.Timeout | undefined
+    const settle = (): void => {
+      clearTimeout(lingering)
+      this.#aborts.delete(abort)
+    }
     const reader = new ResponseReader(options, {
-      onOpen: () => exchange.onOpen?.(),
+      onOpen: () => {
+        isStream = request.method === 'POST'
+        exchange.onOpen?.()
+      },
       onEndpoint: (address) => exchange.onEndpoint?.(address),
-      onMessage: (message) => exchange.onMessage(message),
+      onMessage: (message) => {
+        exchange.onMessage(message)
+        const isAnswer = message.kind === 'result' || message.kind === 'error'
+        if (isStream && isAnswer) lingering ??= setTimeout(abort, LINGER_MS).unref()
+      },
       onEnd: () => {
-        this.#aborts.delete(abort)
+        settle()
         exchange.onEnd()
       },
       onError: (error) => {
-        this.#aborts.delete(abort)
+        settle()
         exchange.onError(error)
       },
     })
     const abort = (): void => {
-      this.#aborts.delete(abort)
+      settle()
       reader.abort()
     }
     this.#aborts.add(abort)

@@ -273,7 +273,7 @@ export class LegacyClient {
     pending.deadline.asked(id)
   }
 
-  /** Sends what a caller answers, or tells of its progress, to the server that asked. */
+  /** Sends what has no answer: what a caller says to the server. */
   reply(text: string): void {
     void this.#transport?.notify(text)
   }

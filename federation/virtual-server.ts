@@ -154,6 +154,11 @@ export class VirtualServer {
     }
   }
 
+  /** Tells the servers that know the caller's roots that they are others now. */
+  rootsChanged(caller: Caller): void {
+    for (const { backend } of this.#keepers) backend.rootsChanged(caller)
+  }
+
   /** Tells the servers that the caller uses how much it wants to hear. One that fails to listen is no error. */
   async setLogLevel(caller: Caller): Promise<void> {
     await Promise.allSettled(this.#keepers.map(({ backend }) => backend.setLogLevel(caller)))

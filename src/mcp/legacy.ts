@@ -76,6 +76,8 @@ export function hearNotification(
   if (method === 'notifications/cancelled') {
     const { requestId } = params.value
     if (isRequestId(requestId)) session.cancel(requestId)
+  } else if (method === 'notifications/roots/list_changed') {
+    server.rootsChanged(session.caller)
   } else if (method === 'notifications/progress') {
     const { progressToken } = params.value
     const replyTo = isRequestId(progressToken) ? tokens.open(session, progressToken) : undefined

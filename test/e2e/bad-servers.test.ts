@@ -7,6 +7,7 @@ import { startGateway } from '../support/gateway.js'
 import { openSession } from '../support/raw-client.js'
 import { answerJson, startHostile, startRawHttp } from '../support/raw-http-server.js'
 import { startEcho } from '../support/upstream-server.js'
+import { waitUntil } from '../support/wait-until.js'
 
 type Misbehaviour = (message: JsonObject, response: ServerResponse) => void
 
@@ -119,6 +120,19 @@ describe('a server that answers a call with', () => {
     const session = await openSession(gateway.url)
     const { json: answer } = await session.call('bad__bad')
     expect(answer).toMatchObject({ error: { code: -32603, data: { reason: 'session-lost' } } })
+  })
+
+  it('a stream that it leaves open is answered at once, and let go of a little later', async () => {
+    let closed = false
+    await using bad = await startHostile(({ id }, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write(`data: {"jsonrpc":"2.0","id":${String(id)},"result":{}}\n\n`)
+      response.on('close', () => (closed = true))
+    })
+    await using gateway = await startGateway({ targets: [{ name: 'bad', mcp: { url: bad.url } }] })
+    const session = await openSession(gateway.url)
+    expect((await session.call('bad__bad')).json).toMatchObject({ result: {} })
+    await waitUntil(() => closed, 'the stream to be closed')
   })
 
   it('JSON in an answer of status 4xx and the right id passes it on', async () => {

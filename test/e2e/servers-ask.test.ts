@@ -109,6 +109,19 @@ describe('a server that asks the client in the middle of a call', () => {
     ])
   })
 
+  it('is told that roots changed, where it knows of roots, and nobody else is', async () => {
+    await using it = await world({ roots: true })
+    const roots = { roots: { listChanged: true } }
+    const session = await openSession(it.gateway.url, undefined, roots)
+    const stranger = await openSession(it.gateway.url, undefined, roots)
+    await session.call('a__echo', { method: 'ping' })
+    await stranger.notify('notifications/roots/list_changed')
+    await session.notify('notifications/roots/list_changed')
+    const told = () => it.upstream.asked('notifications/roots/list_changed')
+    await waitUntil(() => told().length > 0, 'the server to be told')
+    expect(told()).toHaveLength(1)
+  })
+
   it('is refused what that client did not declare, and the client hears nothing of it', async () => {
     await using it = await world({ roots: true })
     const session = await openSession(it.gateway.url, undefined, { elicitation: {}, sampling: {} })
