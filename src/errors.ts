@@ -8,6 +8,7 @@ import type {
   UnknownItemError,
   UnknownMethodError,
 } from '../federation/index.js'
+import type { SessionTooLargeError } from './session/session-store.js'
 
 /** Two requests of one id cannot both be answered (2025-11-25 basic: ids are never reused in a session). */
 export class DuplicateRequestError extends Error {
@@ -27,6 +28,7 @@ type KnownError =
   | ListUnavailableError
   | MalformedJsonError
   | DuplicateRequestError
+  | SessionTooLargeError
 
 type Answers = {
   readonly [Code in KnownError['code']]: (
@@ -63,6 +65,7 @@ const ANSWERS: Answers = {
       error.message,
       RawJson.fromValue({ unavailable: error.unavailable.map((it) => ({ ...it })) }),
     ),
+  ERR_SESSION_TOO_LARGE: (error) => new JsonRpcError(ErrorCode.InvalidParams, error.message),
   ERR_DUPLICATE_REQUEST: (error) => new JsonRpcError(ErrorCode.InvalidRequest, error.message),
 }
 

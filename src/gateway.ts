@@ -12,9 +12,10 @@ import type { Config } from './config/schema.js'
 import type { Readiness } from './http/app.js'
 import { createApp } from './http/app.js'
 import { Guards } from './http/guards.js'
-import type { Listener } from './http/listener.js'
 import { listen } from './http/listener.js'
+import type { EndpointOptions } from './mcp/endpoint.js'
 import { McpEndpoint } from './mcp/endpoint.js'
+import { SseEndpoint } from './mcp/sse-endpoint.js'
 import { ReplyTokens } from './session/reply-tokens.js'
 import { SessionStore } from './session/session-store.js'
 import type { Logger } from './telemetry/logging.js'
@@ -73,18 +74,21 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   })
   const keys = sessionKeys(config, logger)
   const sessions = new SessionStore(config.sessions, keys, ({ seed }) => registry.release(seed.uid))
-  const endpoint = new McpEndpoint({
+  const endpointOptions: EndpointOptions = {
     sessions,
     tokens: new ReplyTokens(keys),
     maxBodyBytes: config.listen.maxBodyBytes,
     serverOf: (name) => (name === '' ? federation.merged : federation.single(name)),
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),
-  })
+  }
+  const endpoint = new McpEndpoint(endpointOptions)
+  const sseEndpoint = config.listen.legacySse ? new SseEndpoint(endpointOptions) : undefined
   const readiness = (): Readiness => readinessOf(federation.keepers)
   const app = createApp({
     path: config.listen.path,
     guards: new Guards(config.listen),
     endpoint,
+    sseEndpoint,
     readiness,
   })
 
@@ -105,23 +109,16 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       )
       logger.info(change, 'configuration applied')
     },
-    close: () => closeAll(listener, sessions, endpoint, federation, registry),
+    close: async () => {
+      endpoint.drain()
+      sseEndpoint?.close()
+      await listener.close(DRAIN_MS)
+      sessions.close()
+      endpoint.close()
+      federation.close()
+      await registry.close()
+    },
   }
-}
-
-async function closeAll(
-  listener: Listener,
-  sessions: SessionStore,
-  endpoint: McpEndpoint,
-  federation: Federation,
-  registry: Registry,
-): Promise<void> {
-  endpoint.drain()
-  await listener.close(DRAIN_MS)
-  sessions.close()
-  endpoint.close()
-  federation.close()
-  await registry.close()
 }
 
 function sessionKeys(config: Config, logger: Logger): readonly Buffer[] {

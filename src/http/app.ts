@@ -3,7 +3,10 @@ import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context } from 'hono'
 import { Hono } from 'hono'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { McpEndpoint } from '../mcp/endpoint.js'
+import type { SseEndpoint } from '../mcp/sse-endpoint.js'
+import { MESSAGES_PATH, SSE_PATH } from '../mcp/sse-endpoint.js'
 import type { Guards } from './guards.js'
 import { RefusedError, writeRefusal } from './refusal.js'
 
@@ -20,12 +23,14 @@ export interface AppParts {
   readonly path: string
   readonly guards: Guards
   readonly endpoint: McpEndpoint
+  /** Where clients of 2024-11-05 are served. */
+  readonly sseEndpoint: SseEndpoint | undefined
   readonly readiness: () => Readiness
 }
 
 type App = Hono<{ Bindings: HttpBindings }>
 
-export function createApp({ path, guards, endpoint, readiness }: AppParts): App {
+export function createApp({ path, guards, endpoint, sseEndpoint, readiness }: AppParts): App {
   const app: App = new Hono()
 
   // Probes come by address, from kubelets and load balancers: they tell nothing and need no Host.
@@ -35,19 +40,33 @@ export function createApp({ path, guards, endpoint, readiness }: AppParts): App 
     return c.json(report, report.ready ? 200 : 503)
   })
 
-  const serve = async (c: Context<{ Bindings: HttpBindings }>, name: string): Promise<Response> => {
-    const { incoming, outgoing } = c.env
+  const guarded = async (
+    { env: { incoming, outgoing } }: Context<{ Bindings: HttpBindings }>,
+    serve: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  ): Promise<Response> => {
     try {
       guards.check(incoming)
-      if (!guards.answerCors(incoming, outgoing)) await endpoint.handle(incoming, outgoing, name)
+      if (!guards.answerCors(incoming, outgoing)) await serve(incoming, outgoing)
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error
       writeRefusal(outgoing, error)
     }
     return RESPONSE_ALREADY_SENT
   }
-  app.all(path, (c) => serve(c, ''))
-  app.all(`${path}/:target`, (c) => serve(c, c.req.param('target') ?? ''))
+  app.all(path, (c) => guarded(c, (request, response) => endpoint.handle(request, response, '')))
+  app.all(`${path}/:target`, (c) =>
+    guarded(c, (request, response) =>
+      endpoint.handle(request, response, c.req.param('target') ?? ''),
+    ),
+  )
+  if (sseEndpoint !== undefined) {
+    app.get(SSE_PATH, (c) => guarded(c, (request, response) => sseEndpoint.open(request, response)))
+    app.post(MESSAGES_PATH, (c) =>
+      guarded(c, (request, response) =>
+        sseEndpoint.post(request, response, c.req.query('sessionId') ?? ''),
+      ),
+    )
+  }
 
   app.notFound((c) => c.json({ error: `nothing here; the MCP endpoint is ${path}` }, 404))
   return app

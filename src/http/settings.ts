@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 const MAX_PORT = 65_535
 /** Answered by the gateway itself on the same listener. */
-const OWN_PATHS = new Set(['/healthz', '/readyz'])
+const OWN_PATHS = new Set(['/healthz', '/readyz', '/sse', '/messages'])
 
 // A string too, because that is what `${PORT}` gives.
 const portSchema = z
@@ -41,6 +41,10 @@ export const listenSchema = z.strictObject({
   path: pathSchema
     .prefault('/mcp')
     .describe('Path of the merged server; the targets alone are served beneath it.'),
+  legacySse: z
+    .boolean()
+    .prefault(false)
+    .describe('Serve clients of 2024-11-05 too, at `/sse` and `/messages`.'),
   maxBodyBytes: z
     .int()
     .min(1024)

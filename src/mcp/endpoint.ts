@@ -4,28 +4,25 @@
  * hands the rest to the edge of its era.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { JsonObject, Message, RequestMessage } from '../../backends/index.js'
+import type { Message, RequestMessage } from '../../backends/index.js'
 import {
   ANONYMOUS,
   ErrorCode,
   InvalidMessageError,
-  isJsonObject,
   JsonRpcError,
   errorText,
   notificationText,
-  readMessages,
-  resultText,
 } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
-import { readBody } from '../http/body.js'
-import { RefusedError, writeRefusal } from '../http/refusal.js'
+import { RefusedError } from '../http/refusal.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
-import { SessionTooLargeError } from '../session/session-store.js'
 import { classify, isServedVersionHeader, negotiateVersion } from './classify.js'
 import { KeepAlive } from './event-stream.js'
-import { answerRequest, hearAnswer, hearNotification, initializeResult } from './legacy.js'
+import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
+import { openSession } from './open-session.js'
+import { answering, readRequest, requireAccept, requireContentType } from './request.js'
 import { PostResponse } from './post-response.js'
 import type { ResumableStream } from './resumable-stream.js'
 import { ResumableStreams } from './resumable-stream.js'
@@ -59,14 +56,14 @@ export class McpEndpoint {
 
   /** Answers one request, whatever it is. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
-    try {
-      // What is asked on connections that are open already is still answered, and is the last on each.
-      if (this.#draining) response.setHeader('connection', 'close')
+    // What is asked on connections that are open already is still answered, and is the last on each.
+    if (this.#draining) response.setHeader('connection', 'close')
+    await answering(response, this.#options.onInternalError, () => {
       const server = this.#options.serverOf(name)
       if (server === undefined) throw new RefusedError(404, 'there is no MCP server at this path')
       switch (request.method) {
         case 'POST':
-          return await this.#post(request, response, server, name)
+          return this.#post(request, response, server, name)
         case 'GET':
           return this.#get(request, response, server, name)
         case 'DELETE':
@@ -76,16 +73,7 @@ export class McpEndpoint {
             headers: { allow: 'POST, GET, DELETE' },
           })
       }
-    } catch (error) {
-      if (error instanceof RefusedError) return writeRefusal(response, error)
-      this.#options.onInternalError(error)
-      writeRefusal(
-        response,
-        new RefusedError(500, 'internal error in the gateway', {
-          rpcCode: ErrorCode.InternalError,
-        }),
-      )
-    }
+    })
   }
 
   /** The process is about to end: streams belong elsewhere from now on. */
@@ -106,8 +94,7 @@ export class McpEndpoint {
   ): Promise<void> {
     requireContentType(request)
     requireAccept(request, 'application/json', 'text/event-stream')
-    const body = await readBody(request, this.#options.maxBodyBytes)
-    const messages = readBodyMessages(body)
+    const messages = await readRequest(request, this.#options.maxBodyBytes)
     if (Array.isArray(messages)) {
       const session = this.#session(request, name, undefined)
       return this.#batch(messages, response, server, session)
@@ -130,32 +117,9 @@ export class McpEndpoint {
     server: VirtualServer,
     name: string,
   ): void {
-    const { protocolVersion: asked, capabilities, clientInfo } = request.params.value
-    if (typeof asked !== 'string' || !isJsonObject(capabilities) || !isJsonObject(clientInfo)) {
-      const why = '"protocolVersion", "capabilities" and "clientInfo" are required'
-      return writeJson(
-        response,
-        errorText(request.id, new JsonRpcError(ErrorCode.InvalidParams, why)),
-      )
-    }
-    const protocolVersion = negotiateVersion(asked)
-    try {
-      const self = server.describe()
-      const { token } = this.#options.sessions.create({
-        protocolVersion,
-        server: name,
-        principal: ANONYMOUS,
-        client: clientIdentity(clientInfo),
-        capabilities,
-        promised: Object.keys(self.capabilities),
-      })
-      const result = initializeResult(self, protocolVersion)
-      writeJson(response, resultText(request.id, result), { 'mcp-session-id': token })
-    } catch (error) {
-      if (!(error instanceof SessionTooLargeError)) throw error
-      const answer = new JsonRpcError(ErrorCode.InvalidParams, error.message)
-      writeJson(response, errorText(request.id, answer))
-    }
+    const { sessions } = this.#options
+    const { answer, opened } = openSession(request, server, name, sessions, negotiateVersion)
+    writeJson(response, answer, opened === undefined ? {} : { 'mcp-session-id': opened.token })
   }
 
   #message(
@@ -302,46 +266,9 @@ export class McpEndpoint {
   }
 }
 
-function readBodyMessages(body: string): Message | (Message | InvalidMessageError)[] {
-  try {
-    return readMessages(body)
-  } catch (error) {
-    if (!(error instanceof InvalidMessageError)) throw error
-    throw new RefusedError(400, error.message, { rpcCode: error.rpcCode, id: error.id })
-  }
-}
-
-function requireContentType(request: IncomingMessage): void {
-  const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
-  const encoding = request.headers['content-encoding'] ?? 'identity'
-  if (type !== 'application/json')
-    throw new RefusedError(415, 'the Content-Type must be application/json')
-  if (encoding !== 'identity') throw new RefusedError(415, 'the body must not be encoded')
-}
-
-/** A client that sends no Accept at all takes anything (RFC 9110 §12.5.1). */
-function requireAccept(request: IncomingMessage, ...types: readonly string[]): void {
-  const accept = request.headers.accept?.toLowerCase()
-  if (accept === undefined || types.every((type) => accept.includes(type))) return
-  const ranges = new Set(accept.split(',').map((range) => range.split(';', 1)[0]?.trim()))
-  for (const type of types) {
-    if (ranges.has(type) || ranges.has('*/*') || ranges.has(`${type.split('/', 1)[0]}/*`)) continue
-    throw new RefusedError(406, `the Accept header must list ${types.join(' and ')}`)
-  }
-}
-
 function sessionHeader(request: IncomingMessage): string | undefined {
   const header = request.headers['mcp-session-id']
   return typeof header === 'string' && header !== '' ? header : undefined
-}
-
-/** Of what a client says of itself, what fits into a session id. */
-function clientIdentity({ name, version }: JsonObject): { name: string; version: string } {
-  return { name: shortString(name), version: shortString(version) }
-}
-
-function shortString(value: unknown): string {
-  return typeof value === 'string' ? value.slice(0, 128) : ''
 }
 
 function writeJson(

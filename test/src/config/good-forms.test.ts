@@ -82,6 +82,7 @@ describe('a configuration', () => {
         host: '127.0.0.1',
         port: 8080,
         path: '/mcp',
+        legacySse: false,
         maxBodyBytes: 4_194_304,
         allowedHosts: [],
         allowedOrigins: [],
@@ -106,6 +107,7 @@ listen:
   host: '::'
   port: 0
   path: /gateway/mcp
+  legacySse: true
   maxBodyBytes: 1024
   allowedHosts: [Gateway.example.com, 'gateway.example.com:8443']
   allowedOrigins: ['https://App.example.com', 'http://localhost:6274', 'vscode-webview://abc', '*']
@@ -123,6 +125,7 @@ sessions: { idleTimeout: 1m, maxAge: 2h, max: 1 }
       host: '::',
       port: 0,
       path: '/gateway/mcp',
+      legacySse: true,
       maxBodyBytes: 1024,
       allowedHosts: ['gateway.example.com', 'gateway.example.com:8443'],
       allowedOrigins: [

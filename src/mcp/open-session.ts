@@ -1,0 +1,59 @@
+/** Opens a legacy session: the answer to `initialize`, over whichever transport it came. */
+import type { JsonObject, RequestMessage } from '../../backends/index.js'
+import { ANONYMOUS, errorText, isJsonObject, resultText } from '../../backends/index.js'
+import type { VirtualServer } from '../../federation/index.js'
+import { InvalidParamsError } from '../../federation/index.js'
+import { toJsonRpcError } from '../errors.js'
+import type { Session } from '../session/session.js'
+import type { SessionStore } from '../session/session-store.js'
+import { SessionTooLargeError } from '../session/session-store.js'
+import { initializeResult } from './legacy.js'
+
+export interface Opening {
+  /** The JSON-RPC response. */
+  readonly answer: string
+  /** Absent where the request was refused. */
+  readonly opened?: { readonly session: Session; readonly token: string }
+}
+
+/** `negotiate` answers the version that the client asks for with the one to speak. */
+export function openSession(
+  { id, params }: RequestMessage,
+  server: VirtualServer,
+  serverName: string,
+  sessions: SessionStore,
+  negotiate: (asked: string) => string,
+): Opening {
+  const { protocolVersion: asked, capabilities, clientInfo } = params.value
+  try {
+    if (typeof asked !== 'string' || !isJsonObject(capabilities) || !isJsonObject(clientInfo)) {
+      throw new InvalidParamsError(
+        '"protocolVersion", "capabilities" and "clientInfo" are required',
+      )
+    }
+    const self = server.describe()
+    const protocolVersion = negotiate(asked)
+    const opened = sessions.create({
+      protocolVersion,
+      server: serverName,
+      principal: ANONYMOUS,
+      client: clientIdentity(clientInfo),
+      capabilities,
+      promised: Object.keys(self.capabilities),
+    })
+    return { answer: resultText(id, initializeResult(self, protocolVersion)), opened }
+  } catch (error) {
+    const isRefusal = error instanceof InvalidParamsError || error instanceof SessionTooLargeError
+    if (!isRefusal) throw error
+    return { answer: errorText(id, toJsonRpcError(error)) }
+  }
+}
+
+/** Of what a client says of itself, what fits into a session id. */
+function clientIdentity({ name, version }: JsonObject): { name: string; version: string } {
+  return { name: shortString(name), version: shortString(version) }
+}
+
+function shortString(value: unknown): string {
+  return typeof value === 'string' ? value.slice(0, 128) : ''
+}

@@ -1,0 +1,62 @@
+/** What both HTTP transports ask of a request before it is anybody's message, and how they answer when it is not. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Message } from '../../backends/index.js'
+import { ErrorCode, InvalidMessageError, readMessages } from '../../backends/index.js'
+import { readBody } from '../http/body.js'
+import { RefusedError, writeRefusal } from '../http/refusal.js'
+
+/** Does the work of one request, and answers it where the work refuses or breaks. Never rejects. */
+export async function answering(
+  response: ServerResponse,
+  onInternalError: (error: unknown) => void,
+  work: () => void | Promise<void>,
+): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof RefusedError) return writeRefusal(response, error)
+    onInternalError(error)
+    const rpcCode = ErrorCode.InternalError
+    writeRefusal(response, new RefusedError(500, 'internal error in the gateway', { rpcCode }))
+  }
+}
+
+/**
+ * The message or batch of a POST.
+ * @throws RefusedError 413 for too much, 400 for what is no JSON-RPC
+ */
+export async function readRequest(
+  request: IncomingMessage,
+  maxBytes: number,
+): Promise<Message | (Message | InvalidMessageError)[]> {
+  const body = await readBody(request, maxBytes)
+  try {
+    return readMessages(body)
+  } catch (error) {
+    if (!(error instanceof InvalidMessageError)) throw error
+    throw new RefusedError(400, error.message, { rpcCode: error.rpcCode, id: error.id })
+  }
+}
+
+/** @throws RefusedError 415 */
+export function requireContentType(request: IncomingMessage): void {
+  const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  if (type !== 'application/json')
+    throw new RefusedError(415, 'the Content-Type must be application/json')
+  if (encoding !== 'identity') throw new RefusedError(415, 'the body must not be encoded')
+}
+
+/**
+ * A client that sends no Accept at all takes anything (RFC 9110 §12.5.1).
+ * @throws RefusedError 406
+ */
+export function requireAccept(request: IncomingMessage, ...types: readonly string[]): void {
+  const accept = request.headers.accept?.toLowerCase()
+  if (accept === undefined || types.every((type) => accept.includes(type))) return
+  const ranges = new Set(accept.split(',').map((range) => range.split(';', 1)[0]?.trim()))
+  for (const type of types) {
+    if (ranges.has(type) || ranges.has('*/*') || ranges.has(`${type.split('/', 1)[0]}/*`)) continue
+    throw new RefusedError(406, `the Accept header must list ${types.join(' and ')}`)
+  }
+}

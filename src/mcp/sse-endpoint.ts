@@ -1,0 +1,150 @@
+/**
+ * HTTP+SSE for clients of 2024-11-05 that know no other transport (2024-11-05 basic/transports): a GET opens the one
+ * stream of a session and names the address to post to; what is posted there is answered on the stream. The
+ * session ends with the stream, so nothing here survives the process.
+ */
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Message } from '../../backends/index.js'
+import { notificationText, sseMessage } from '../../backends/index.js'
+import type { VirtualServer } from '../../federation/index.js'
+import { RefusedError } from '../http/refusal.js'
+import type { Session } from '../session/session.js'
+import { classify, negotiateVersion } from './classify.js'
+import type { EndpointOptions } from './endpoint.js'
+import { EventStream, KeepAlive } from './event-stream.js'
+import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
+import { openSession } from './open-session.js'
+import { answering, readRequest, requireAccept, requireContentType } from './request.js'
+
+export const SSE_PATH = '/sse'
+export const MESSAGES_PATH = '/messages'
+
+/** The only revision that has this transport; later ones are spoken over it by clients that ask for them. */
+const OLDEST_VERSION = '2024-11-05'
+
+/** One client: its stream, and its session once it has opened one. */
+interface Connection {
+  readonly stream: EventStream
+  session: Session | undefined
+  end: () => void
+}
+
+export class SseEndpoint {
+  readonly #options: EndpointOptions
+  readonly #keepAlive = new KeepAlive()
+  readonly #connections = new Map<string, Connection>()
+
+  constructor(options: EndpointOptions) {
+    this.#options = options
+  }
+
+  /** GET: opens the stream. Never rejects. */
+  async open(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await answering(response, this.#options.onInternalError, () => {
+      requireAccept(request, 'text/event-stream')
+      // Whoever knows the address speaks for the client, so nobody may guess it.
+      const key = randomBytes(32).toString('base64url')
+      const stream = new EventStream(response)
+      const connection: Connection = { stream, session: undefined, end: () => response.end() }
+      this.#connections.set(key, connection)
+      this.#keepAlive.add(stream)
+      response.once('close', () => {
+        this.#connections.delete(key)
+        this.#keepAlive.delete(stream)
+        connection.end()
+      })
+      stream.write(`event: endpoint\ndata: ${MESSAGES_PATH}?sessionId=${key}\n\n`)
+    })
+  }
+
+  /** POST: takes a message; its answer goes to the stream. Never rejects. */
+  async post(request: IncomingMessage, response: ServerResponse, key: string): Promise<void> {
+    await answering(response, this.#options.onInternalError, async () => {
+      requireContentType(request)
+      const connection = this.#connections.get(key)
+      if (connection === undefined) throw new RefusedError(404, 'there is no such session')
+      const message = await readRequest(request, this.#options.maxBodyBytes)
+      if (Array.isArray(message)) throw new RefusedError(400, 'this revision has no batches')
+      this.#take(message, connection)
+      response.writeHead(202).end()
+    })
+  }
+
+  /** Ends all streams; their clients come back by themselves. */
+  close(): void {
+    this.#keepAlive.close()
+    for (const { stream } of this.#connections.values()) stream.end()
+  }
+
+  #take(message: Message, connection: Connection): void {
+    const server = this.#options.serverOf('')
+    if (server === undefined) throw new RefusedError(404, 'there is no MCP server here')
+    const id = message.kind === 'request' ? message.id : undefined
+    const kind = classify(message)
+    if (kind === 'modern') {
+      throw new RefusedError(400, 'this transport is for earlier revisions', { id })
+    }
+    if (kind === 'initialize' && message.kind === 'request') {
+      if (connection.session !== undefined) {
+        throw new RefusedError(400, 'the session is open already', { id })
+      }
+      const { sessions } = this.#options
+      const { answer, opened } = openSession(message, server, '', sessions, negotiate)
+      if (opened !== undefined) this.#begin(connection, server, opened)
+      return connection.stream.write(sseMessage(answer))
+    }
+    const { session } = connection
+    if (session === undefined) {
+      throw new RefusedError(400, 'begin with "initialize"', { id })
+    }
+    this.#hear(message, server, session, connection.stream)
+  }
+
+  #begin(
+    connection: Connection,
+    server: VirtualServer,
+    { session, token }: { readonly session: Session; readonly token: string },
+  ): void {
+    const { stream } = connection
+    connection.session = session
+    connection.end = () => this.#options.sessions.end(token, session)
+    session.attach(
+      {
+        isConnected: true,
+        send: (text) => stream.write(sseMessage(text)),
+        end: () => stream.end(),
+      },
+      () =>
+        server.onListChanged((changed) => {
+          for (const kind of changed) {
+            session.notify(notificationText(`notifications/${kind}/list_changed`))
+          }
+        }),
+    )
+  }
+
+  #hear(message: Message, server: VirtualServer, session: Session, stream: EventStream): void {
+    const { tokens, onInternalError } = this.#options
+    if (message.kind === 'notification') {
+      return hearNotification(server, session, message, tokens)
+    }
+    if (message.kind !== 'request') return hearAnswer(server, session, message, tokens)
+    const way = {
+      notify: (text: string) => stream.write(sseMessage(text)),
+      ask: (text: string) => {
+        stream.write(sseMessage(text))
+        return true
+      },
+    }
+    answerRequest(server, session, message, way, tokens, onInternalError)
+      .then((text) => {
+        if (text !== undefined) stream.write(sseMessage(text))
+      })
+      .catch(onInternalError)
+  }
+}
+
+function negotiate(asked: string): string {
+  return asked === OLDEST_VERSION ? asked : negotiateVersion(asked)
+}
