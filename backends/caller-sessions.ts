@@ -11,7 +11,7 @@ import type { LogLevel } from './log-level.js'
 import { relayedCapabilities } from './server-requests.js'
 import type { Target } from './target.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
-import { notificationText } from './wire/json-rpc.js'
+import { JsonRpcError, notificationText } from './wire/json-rpc.js'
 import { isJsonObject, RawJson } from './wire/raw-json.js'
 
 /** The key of the backend's own session. Callers' keys are never empty. */
@@ -214,7 +214,15 @@ export class CallerSessions {
         void this.#restore(key)
       },
     })
-    if (use !== undefined) await this.#prepare(client, use)
+    try {
+      if (use !== undefined) await this.#prepare(client, use)
+    } catch (error) {
+      // A server that will not have the old level or an old subscription can still be called.
+      if (!(error instanceof JsonRpcError)) {
+        void client.close()
+        throw error
+      }
+    }
     return client
   }
 

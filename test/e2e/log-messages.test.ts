@@ -94,6 +94,25 @@ describe('log messages', () => {
     expect(used.asked('logging/setLevel').map((it) => it.params)).toEqual([{ level: 'error' }])
   })
 
+  it('that a server will not give at that level keep nobody from calling it', async () => {
+    const stubborn = () => {
+      throw Object.assign(new Error('never'), { code: -32603 })
+    }
+    await using upstream = await startEcho({
+      ...options,
+      handlers: { ...options.handlers, 'logging/setLevel': stubborn },
+    })
+    await using gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const session = await openSession(gateway.url)
+    await session.request('logging/setLevel', { level: 'error' })
+    const { messages } = await session.call('a__echo')
+    expect(upstream.asked('logging/setLevel')).toHaveLength(1)
+    expect(levels(messages)).toEqual(['emergency'])
+    expect(messages.at(-1)).toMatchObject({ result: {} })
+  })
+
   it('of a shared child are as talkative as the most curious wants, and each hears its own', async () => {
     const file = fileURLToPath(new URL('../support/stdio-servers/logging.mjs', import.meta.url))
     await using gateway = await startGateway({
