@@ -4,27 +4,26 @@
  * and never gives up; what callers see meanwhile is decided in federation.
  */
 import { setMaxListeners } from 'node:events'
-import { Pool } from 'undici'
 import { BackOff } from './back-off.js'
 import type { Call, Caller, ReplyTo } from './call.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
+import { Connector } from './connector.js'
 import {
-  BackendProtocolError,
   BackendUnreachableError,
   isBackendError,
   reasonOf,
   UpstreamSessionLostError,
 } from './errors.js'
-import { HttpTransport } from './http-transport.js'
-import type { ListKind, ServerDescription } from './legacy-client.js'
-import { LegacyClient } from './legacy-client.js'
-import { SseTransport } from './sse-transport.js'
-import { openStdioTransport } from './stdio-transport.js'
+import type { LegacyClient } from './legacy-client.js'
+import type { ListKind, ServerDescription } from './server-description.js'
 import type { Target } from './target.js'
-import type { OpenTransport } from './transport.js'
+import type { TaskIds } from './task-calls.js'
+import { isTaskCall, translateTaskAnswer, translateTaskCall } from './task-calls.js'
+import type { ErrorMessage, ResultMessage } from './wire/json-rpc.js'
+import { errorText, notificationText, resultText } from './wire/json-rpc.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
-import { EMPTY_OBJECT } from './wire/raw-json.js'
+import { EMPTY_OBJECT, withMembers } from './wire/raw-json.js'
 
 /** `since` is in milliseconds since the epoch. */
 export type BackendState =
@@ -42,31 +41,34 @@ export interface BackendListener {
   onNoise(backend: Backend, what: string): void
 }
 
+/** What all backends of a gateway have in common. */
+export interface BackendContext {
+  /** How the gateway introduces itself to servers. */
+  readonly clientInfo: JsonObject
+  readonly taskIds: TaskIds
+}
+
 /** A server that keeps its monitor this long has recovered; a sooner loss counts as one more failure. */
 const STABLE_MS = 10_000
 const PING_INTERVAL_MS = 15_000
-/** How servers that know HTTP+SSE alone answer an `initialize` by POST. */
-const SSE_STATUSES: ReadonlySet<number> = new Set([400, 404, 405])
 
 export class Backend {
   readonly target: Target
-  readonly #clientInfo: JsonObject
+  readonly #context: BackendContext
   readonly #listener: BackendListener
-  readonly #pool: Pool | undefined
+  readonly #connector: Connector
   readonly #sessions: CallerSessions
   readonly #closing = new AbortController()
   #state: BackendState = { status: 'connecting', since: Date.now() }
   #monitor: LegacyClient | undefined
   #loseMonitor: (reason: Error) => void = () => undefined
   #waiting: (() => void)[] = []
-  /** An `mcp` target that turned out to speak HTTP+SSE. */
-  #speaksSse = false
   #running = 0
   #onIdle: () => void = () => undefined
 
-  constructor(target: Target, clientInfo: JsonObject, listener: BackendListener) {
+  constructor(target: Target, context: BackendContext, listener: BackendListener) {
     this.target = target
-    this.#clientInfo = clientInfo
+    this.#context = context
     this.#listener = listener
     this.#sessions = new CallerSessions(target, {
       open: (key, capabilities, sessionListener) => this.#open(key, capabilities, sessionListener),
@@ -75,14 +77,7 @@ export class Backend {
     })
     // Each session being opened listens to it.
     setMaxListeners(0, this.#closing.signal)
-    if (target.endpoint.kind === 'http') {
-      this.#pool = new Pool(new URL(target.endpoint.url).origin, {
-        // Deadlines are per call and per stream, and ours; a stream may be silent for hours.
-        headersTimeout: 0,
-        bodyTimeout: target.timeouts.idleMs,
-        connect: { timeout: target.timeouts.connectMs },
-      })
-    }
+    this.#connector = new Connector(target, (line) => listener.onStderr(this, line))
   }
 
   get state(): BackendState {
@@ -101,7 +96,9 @@ export class Backend {
   async call(call: Call): Promise<RawObject> {
     this.#running++
     try {
-      return await this.#call(call)
+      if (!isTaskCall(call)) return await this.#call(call)
+      const translated = translateTaskCall(call, this.target.name, this.#context.taskIds)
+      return translated.exposed(await this.#call(translated.call))
     } finally {
       this.#running--
       if (this.#running === 0) this.#onIdle()
@@ -123,10 +120,14 @@ export class Backend {
   }
 
   async #call(call: Call): Promise<RawObject> {
+    // The result of a task is waited for until there is one (2025-11-25 basic/utilities/tasks).
+    const timeoutMs = call.method === 'tasks/result' ? 0 : this.target.timeouts.callMs
     for (let attempt = 0; ; attempt++) {
       const client = await this.#sessions.get(call.caller)
       try {
-        return await client.request(call, this.target.timeouts.callMs)
+        // What becomes of a task is told outside of calls.
+        if (call.params.value['task'] !== undefined) await client.listen()
+        return await client.request(call, timeoutMs)
       } catch (error) {
         if (!(error instanceof UpstreamSessionLostError)) throw error
         this.#sessions.discard(client)
@@ -151,30 +152,30 @@ export class Backend {
   }
 
   /**
-   * Sends to a server what a caller answers to a request of that server's, or tells of its progress. Another
-   * process may have relayed the request; over HTTP its session is reached all the same. What cannot be
-   * delivered any more is dropped.
+   * Sends to a server what a caller answers to a request of that server's. Another process may have relayed the
+   * request; over HTTP its session is reached all the same. What cannot be delivered any more is dropped.
    */
-  async answer(replyTo: ReplyTo, text: string, isFinal: boolean): Promise<void> {
-    const isOurs = replyTo.sessionKey === MONITOR
-    const client = isOurs ? this.#monitor : this.#sessions.openClient(replyTo.sessionKey)
-    if (client !== undefined && client.sessionId === replyTo.upstreamSessionId) {
-      client.reply(text)
-      if (isFinal) client.answered(replyTo.id)
-      return
-    }
-    const { endpoint } = this.target
-    if (endpoint.kind !== 'http' || replyTo.upstreamSessionId === undefined) return
-    if (this.#pool === undefined) return
-    const { upstreamSessionId } = replyTo
-    const channel = { onMessage() {}, onClose() {}, onGap() {}, onNoise() {} }
-    await HttpTransport.resume(
-      this.target,
-      endpoint.url,
-      this.#pool,
-      upstreamSessionId,
-      channel,
-    ).notify(text)
+  async answer(
+    { principal }: Caller,
+    replyTo: ReplyTo,
+    answer: ResultMessage | ErrorMessage,
+  ): Promise<void> {
+    const { id } = replyTo
+    const client = this.#clientOf(replyTo)
+    const text =
+      answer.kind === 'error'
+        ? errorText(id, answer.error)
+        : resultText(id, translateTaskAnswer(answer.result, principal, this.#context.taskIds))
+    await this.#tell(replyTo, text)
+    client?.answered(id)
+  }
+
+  /** Tells a server of a caller's progress with a request of that server's; delivered as an answer is. */
+  async progress(replyTo: ReplyTo, params: RawObject): Promise<void> {
+    const { progressToken } = replyTo
+    if (progressToken === undefined) return
+    const stamped = withMembers(params, { progressToken: JSON.stringify(progressToken) })
+    await this.#tell(replyTo, notificationText('notifications/progress', stamped))
   }
 
   /** The caller's roots are others than before. */
@@ -211,7 +212,20 @@ export class Backend {
     this.#closing.abort()
     this.#loseMonitor(this.#unreachable())
     await Promise.all([this.#monitor?.close(), this.#sessions.close()])
-    await this.#pool?.destroy()
+    await this.#connector.close()
+  }
+
+  /** The session that a server's request came from, where this process holds it. */
+  #clientOf({ sessionKey, upstreamSessionId }: ReplyTo): LegacyClient | undefined {
+    const isOurs = sessionKey === MONITOR
+    const client = isOurs ? this.#monitor : this.#sessions.openClient(sessionKey)
+    return client?.sessionId === upstreamSessionId ? client : undefined
+  }
+
+  async #tell(replyTo: ReplyTo, text: string): Promise<void> {
+    const client = this.#clientOf(replyTo)
+    if (client !== undefined) return client.reply(text)
+    await this.#connector.tell(replyTo.upstreamSessionId, text)
   }
 
   /** A server that is just being started again is worth waiting for; one that failed to start is not. */
@@ -238,56 +252,8 @@ export class Backend {
       onListChanged: (kind: ListKind) => this.#listener.onListChanged(this, kind),
       onNoise: (what: string) => this.#listener.onNoise(this, what),
     }
-    const introduction = { clientInfo: this.#clientInfo, capabilities, sessionKey }
-    const open = (openTransport: OpenTransport): Promise<LegacyClient> =>
-      LegacyClient.open(this.target, openTransport, introduction, listener, this.#closing.signal)
-    const { endpoint } = this.target
-    if (endpoint.kind !== 'http' || endpoint.protocol === 'sse') return open(this.#openTransport)
-    return this.#openEither(open)
-  }
-
-  /**
-   * Streamable HTTP, or HTTP+SSE where the server does not know the other (2025-11-25 basic/transports, backwards
-   * compatibility). What it turned out to speak is tried first next time.
-   */
-  async #openEither(open: (it: OpenTransport) => Promise<LegacyClient>): Promise<LegacyClient> {
-    if (this.#speaksSse) {
-      const client = await open(this.#openSse).catch(() => undefined)
-      if (client !== undefined) return client
-      this.#speaksSse = false
-    }
-    try {
-      return await open(this.#openTransport)
-    } catch (error) {
-      const isRefusal = error instanceof BackendProtocolError && SSE_STATUSES.has(error.status ?? 0)
-      if (!isRefusal) throw error
-      const client = await open(this.#openSse).catch(() => undefined)
-      if (client === undefined) throw error
-      this.#speaksSse = true
-      return client
-    }
-  }
-
-  readonly #openTransport: OpenTransport = async (channel) => {
-    const { endpoint } = this.target
-    if (endpoint.kind === 'stdio') {
-      return openStdioTransport(this.target, endpoint, channel, (line) =>
-        this.#listener.onStderr(this, line),
-      )
-    }
-    if (endpoint.protocol === 'sse') return this.#openSse(channel)
-    return new HttpTransport(this.target, endpoint.url, this.#httpPool(), channel)
-  }
-
-  readonly #openSse: OpenTransport = async (channel) => {
-    const { endpoint } = this.target
-    if (endpoint.kind !== 'http') throw new TypeError('a child process has no HTTP')
-    return SseTransport.open(this.target, endpoint.url, this.#httpPool(), channel)
-  }
-
-  #httpPool(): Pool {
-    if (this.#pool === undefined) throw new TypeError('an http target has a pool')
-    return this.#pool
+    const introduction = { clientInfo: this.#context.clientInfo, capabilities, sessionKey }
+    return this.#connector.open(introduction, listener, this.#closing.signal)
   }
 
   async #keepMonitor(): Promise<void> {

@@ -25,7 +25,10 @@ export interface Caller {
 
 /** Something that a backend says to a caller outside of any call. */
 export interface CallerNotification {
-  readonly method: 'notifications/message' | 'notifications/resources/updated'
+  readonly method:
+    | 'notifications/message'
+    | 'notifications/resources/updated'
+    | 'notifications/elicitation/complete'
   readonly params: RawObject
 }
 
@@ -35,7 +38,10 @@ export const ANONYMOUS = 'anonymous'
 /** Something a backend says about a call while it runs. Hop-scoped members are gone from `params`. */
 export interface CallNotification {
   readonly method:
-    'notifications/progress' | 'notifications/message' | 'notifications/elicitation/complete'
+    | 'notifications/progress'
+    | 'notifications/message'
+    | 'notifications/elicitation/complete'
+    | 'notifications/tasks/status'
   readonly params: RawObject
 }
 
@@ -66,7 +72,7 @@ export interface Call {
   readonly cancellation: Cancellation
   /** Whether the caller wants to hear of progress. */
   readonly wantsProgress: boolean
-  /** The way back while the call runs; not called after it has settled. */
+  /** The way back while the call runs. A call that made a task hears of the task after it has settled, too. */
   readonly notify: (notification: CallNotification) => void
   /** Passes a server's request on to the caller. Returns false where the caller cannot be reached any more. */
   readonly ask: (request: ServerRequest) => boolean

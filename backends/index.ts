@@ -6,12 +6,13 @@ export { ANONYMOUS } from './call.js'
 export { Cancellation } from './cancellation.js'
 export type { AnyBackendError } from './errors.js'
 export { CallCancelledError, reasonOf } from './errors.js'
-export type { ListKind, ServerDescription } from './legacy-client.js'
 export type { LogLevel } from './log-level.js'
 export { isLogLevel, isWantedLevel } from './log-level.js'
 export { Registry } from './registry.js'
+export type { ListKind, ServerDescription } from './server-description.js'
 export type { Target, TargetName } from './target.js'
 export { durationSchema, targetSchema } from './target.js'
+export type { TaskIds, TaskPlace } from './task-calls.js'
 export type {
   ErrorMessage,
   Message,

@@ -3,18 +3,26 @@
  * and progress token of this hop, and takes them off again on the way back. One instance is one upstream
  * session; it knows no transport and no catalog.
  */
-import type { Call } from './call.js'
-import { Deadline } from './deadline.js'
-import {
-  BackendProtocolError,
-  BackendTimeoutError,
-  BackendUnreachableError,
-  CallCancelledError,
-} from './errors.js'
+import type { Caller } from './call.js'
+import { BackendProtocolError, BackendUnreachableError, reasonOf } from './errors.js'
+import type { Pending, RequestOptions } from './pending-requests.js'
+import { PendingRequests } from './pending-requests.js'
+import { RunningTasks } from './running-tasks.js'
+import type { ClientListener, ServerDescription } from './server-description.js'
+import { LIST_CHANGED } from './server-description.js'
 import { refusalOf } from './server-requests.js'
 import type { Target } from './target.js'
+import { isTaskCall, madeTask, relatedTask } from './task-calls.js'
 import type { Channel, Exchange, OpenTransport, Transport } from './transport.js'
-import type { Message, NotificationMessage, RequestId, RequestMessage } from './wire/json-rpc.js'
+import { UrlElicitations } from './url-elicitations.js'
+import type {
+  ErrorMessage,
+  Message,
+  NotificationMessage,
+  RequestId,
+  RequestMessage,
+  ResultMessage,
+} from './wire/json-rpc.js'
 import {
   ErrorCode,
   errorText,
@@ -35,41 +43,6 @@ const NO_CALL = new JsonRpcError(
 )
 const CALLER_GONE = new JsonRpcError(ErrorCode.InternalError, 'the client has disconnected')
 
-export type ListKind = 'tools' | 'prompts' | 'resources'
-
-/** What the server said of itself in `initialize`. */
-export interface ServerDescription {
-  readonly protocolVersion: string
-  readonly info: JsonObject
-  readonly capabilities: JsonObject
-  readonly instructions: string | undefined
-}
-
-export interface ClientListener {
-  onListChanged(kind: ListKind): void
-  /** The session is over, and not because we closed it. */
-  onClose(reason: Error): void
-  onNoise(what: string): void
-  /** A resource that was subscribed to has changed, or a part of it. */
-  onUpdated(uri: string): void
-  /** A log message that belongs to no call. */
-  onLog(params: RawObject): void
-}
-
-interface Pending {
-  readonly resolve: (result: RawObject) => void
-  readonly reject: (error: Error) => void
-  readonly call: RequestOptions
-  readonly deadline: Deadline
-  lastProgress: number
-  /** The id of the request is also its progress token: both are ours and unique on this session. */
-  readonly id: RequestId
-  stopListening: () => void
-  readonly onCancel: () => void
-}
-
-export type RequestOptions = Pick<Call, 'method' | 'params'> & Partial<Call>
-
 /** How an upstream session introduces itself, and where answers to what its server asks belong. */
 export interface Introduction {
   readonly clientInfo: JsonObject
@@ -77,19 +50,14 @@ export interface Introduction {
   readonly sessionKey: string
 }
 
-const LIST_CHANGED: Readonly<Record<string, ListKind>> = {
-  'notifications/tools/list_changed': 'tools',
-  'notifications/prompts/list_changed': 'prompts',
-  'notifications/resources/list_changed': 'resources',
-}
-
 export class LegacyClient {
   readonly #target: Target
   readonly #introduction: Introduction
   readonly #listener: ClientListener
-  readonly #pending = new Map<RequestId, Pending>()
+  readonly #pending: PendingRequests
+  readonly #tasks = new RunningTasks()
+  readonly #elicitations: UrlElicitations
   #transport: Transport | undefined
-  #lastId = 0
   #closeReason: Error | undefined
   #server: ServerDescription | undefined
 
@@ -97,6 +65,10 @@ export class LegacyClient {
     this.#target = target
     this.#introduction = introduction
     this.#listener = listener
+    this.#pending = new PendingRequests(target.name, (pending, reason) =>
+      this.#abandoned(pending, reason),
+    )
+    this.#elicitations = new UrlElicitations(target)
   }
 
   /**
@@ -148,27 +120,14 @@ export class LegacyClient {
    * the time anew.
    * @throws JsonRpcError as the server gave it, or one of the errors of `errors.ts`
    */
-  request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
-    return new Promise((resolve, reject) => {
-      if (options.cancellation?.isCancelled === true) return reject(this.#cancelled())
-      if (this.#transport === undefined || this.#closeReason !== undefined) {
-        return reject(this.#closeReason ?? this.#closedByUs())
-      }
-      const id = ++this.#lastId
-      const pending: Pending = {
-        resolve,
-        reject,
-        call: options,
-        deadline: new Deadline(timeoutMs, (ms) => this.#abandon(pending, this.#late(ms))),
-        lastProgress: -Infinity,
-        id,
-        stopListening: () => undefined,
-        onCancel: () => this.#abandon(pending, this.#cancelled()),
-      }
-      this.#pending.set(id, pending)
-      options.cancellation?.add(pending.onCancel)
-      const text = requestText(id, options.method, paramsWithToken(options, id))
-      pending.stopListening = this.#transport.send(text, this.#exchange(pending))
+  async request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
+    const transport = this.#transport
+    if (transport === undefined || this.#closeReason !== undefined) {
+      throw this.#closeReason ?? this.#closedByUs()
+    }
+    return this.#pending.open(options, timeoutMs, (pending) => {
+      const text = requestText(pending.id, options.method, paramsWithToken(options, pending.id))
+      return transport.send(text, this.#exchange(pending))
     })
   }
 
@@ -218,16 +177,10 @@ export class LegacyClient {
     return {
       onMessage: (message) => this.#receive(message, pending),
       onEnd: () => {
-        this.#settle(pending, () =>
-          pending.reject(
-            new BackendProtocolError(
-              this.#target.name,
-              'the server ended its answer without a result',
-            ),
-          ),
-        )
+        const message = 'the server ended its answer without a result'
+        this.#pending.fail(pending, new BackendProtocolError(this.#target.name, message))
       },
-      onError: (error) => this.#settle(pending, () => pending.reject(error)),
+      onError: (error) => this.#pending.fail(pending, error),
     }
   }
 
@@ -235,19 +188,8 @@ export class LegacyClient {
   #receive(message: Message, asker: Pending | undefined): void {
     switch (message.kind) {
       case 'result':
-      case 'error': {
-        // A server that could not read our request cannot name its id; on HTTP the stream tells whose it is.
-        const unnamed = message.kind === 'error' && message.id === undefined
-        const pending = unnamed ? asker : this.#pending.get(message.id as RequestId)
-        if (pending === undefined) {
-          return this.#listener.onNoise('an answer to no request of ours')
-        }
-        return this.#settle(pending, () =>
-          message.kind === 'result'
-            ? pending.resolve(message.result)
-            : pending.reject(message.error),
-        )
-      }
+      case 'error':
+        return this.#answered(message, asker)
       case 'request':
         return this.#relay(message, asker)
       case 'notification':
@@ -255,11 +197,53 @@ export class LegacyClient {
     }
   }
 
+  #answered(message: ResultMessage | ErrorMessage, asker: Pending | undefined): void {
+    // A server that could not read our request cannot name its id; on HTTP the stream tells whose it is.
+    const unnamed = message.kind === 'error' && message.id === undefined
+    const pending = unnamed ? asker : this.#pending.get(message.id)
+    if (pending === undefined) {
+      if (message.kind === 'result' && this.#tasks.wasForsaken(message.id)) {
+        return this.#cancelTask(madeTask(message.result))
+      }
+      return this.#listener.onNoise('an answer to no request of ours')
+    }
+    const { call } = pending
+    if (isTaskCall(call)) this.#heardOfTask(pending, message)
+    if (message.kind === 'result') this.#pending.succeed(pending, message.result)
+    else this.#pending.fail(pending, this.#required(message.error, call.caller))
+  }
+
+  /** An error may say which URLs the user has to visit first; that this was done is told outside of calls. */
+  #required(error: JsonRpcError, caller: Caller | undefined): JsonRpcError {
+    const required = this.#elicitations.required(error, caller)
+    if (required !== error) void this.listen()
+    return required
+  }
+
+  /** Keeps track of the tasks that run, by the answers to calls about them. */
+  #heardOfTask({ id, call, lastProgress }: Pending, answer: ResultMessage | ErrorMessage): void {
+    if (call.method === 'tasks/result') return this.#tasks.settled(call.params.value['taskId'])
+    if (answer.kind === 'error') return
+    const taskId = call.method === 'tools/call' ? madeTask(answer.result) : undefined
+    if (taskId === undefined) this.#tasks.heard(answer.result)
+    else if (call.notify !== undefined) this.#tasks.begin(id, taskId, call.notify, lastProgress)
+  }
+
+  /** A task whose making was given up is of no use to anybody. */
+  #cancelTask(taskId: string | undefined): void {
+    if (taskId === undefined) return
+    const params = RawJson.fromValue<JsonObject>({ taskId })
+    const { callMs } = this.#target.timeouts
+    this.request({ method: 'tasks/cancel', params }, callMs).catch((error: unknown) => {
+      this.#listener.onNoise(`a task could not be cancelled: ${reasonOf(error)}`)
+    })
+  }
+
   /** Passes what the server asks on to the caller whose call it is about, and to nobody else. */
   #relay(request: RequestMessage, asker: Pending | undefined): void {
     const { id, method, params } = request
     if (method === 'ping') return this.reply(resultText(id, EMPTY_OBJECT))
-    const pending = asker ?? this.#onlyCall()
+    const pending = asker ?? this.#callAbout(params)
     const refusal =
       refusalOf(request, this.#introduction.capabilities) ??
       (pending === undefined ? NO_CALL : undefined)
@@ -267,7 +251,10 @@ export class LegacyClient {
     const { target, sessionKey } = { target: this.#target.name, ...this.#introduction }
     const progressToken = progressTokenOf(params)
     const replyTo = { target, sessionKey, upstreamSessionId: this.sessionId, id, progressToken }
-    if (pending?.call.ask?.({ method, params, replyTo }) !== true) {
+    const asked = this.#elicitations.asked(params, pending?.call.caller)
+    // Its completion may come outside of calls.
+    if (asked !== params) void this.listen()
+    if (pending?.call.ask?.({ method, params: asked, replyTo }) !== true) {
       return this.reply(errorText(id, CALLER_GONE))
     }
     pending.deadline.asked(id)
@@ -283,18 +270,24 @@ export class LegacyClient {
     for (const { deadline } of this.#pending.values()) deadline.answered(id)
   }
 
-  /** A channel shared by all calls does not say whose message it carries; with one call it needs not. */
-  #onlyCall(): Pending | undefined {
-    const calls = [...this.#pending.values()].filter(({ call }) => call.ask !== undefined)
-    return calls.length === 1 ? calls[0] : undefined
+  /** The call that a message on the shared channel is about: the one that waits for its task, or the only one. */
+  #callAbout(params: RawObject): Pending | undefined {
+    const taskId = relatedTask(params)
+    if (taskId === undefined) return this.#pending.onlyCall()
+    for (const pending of this.#pending.values()) {
+      const { method, params: asked } = pending.call
+      if (method === 'tasks/result' && asked.value['taskId'] === taskId) return pending
+    }
+    return undefined
   }
 
   #hear({ method, params }: NotificationMessage, asker: Pending | undefined): void {
     const kind = LIST_CHANGED[method]
     if (kind !== undefined) return this.#listener.onListChanged(kind)
     if (method === 'notifications/progress') return this.#progress(params)
-    if (method === 'notifications/elicitation/complete') {
-      return (asker ?? this.#onlyCall())?.call.notify?.({ method, params })
+    if (method === 'notifications/elicitation/complete') return this.#completed(params)
+    if (method === 'notifications/tasks/status') {
+      return this.#tasks.heard(params)?.({ method, params })
     }
     if (method === 'notifications/message') return this.#log(params, asker)
     if (method === 'notifications/resources/updated') {
@@ -312,7 +305,7 @@ export class LegacyClient {
     const attributed = withMembers(params, {
       logger: JSON.stringify(typeof logger === 'string' ? `${name}/${logger}` : name),
     })
-    const pending = asker ?? this.#onlyCall()
+    const pending = asker ?? this.#callAbout(params)
     if (pending?.call.notify === undefined) return this.#listener.onLog(attributed)
     pending.call.notify({ method: 'notifications/message', params: attributed })
   }
@@ -326,56 +319,53 @@ export class LegacyClient {
 
   #progress(params: RawObject): void {
     const { progressToken, progress } = params.value
-    const pending = this.#pending.get(progressToken as RequestId)
+    const pending = this.#pending.get(progressToken)
+    const wanted = pending?.call.wantsProgress === true ? pending : undefined
+    // The token of a call that made a task lives as long as the task.
+    const heard = wanted ?? this.#tasks.ofToken(progressToken as RequestId)
+    const notify = wanted?.call.notify ?? this.#tasks.ofToken(progressToken as RequestId)?.notify
     // Only live tokens that we gave, and only values that grow, go on (mcp-protocol.md §2.5).
-    if (pending?.call.notify === undefined || !pending.call.wantsProgress) return
-    if (typeof progress !== 'number' || progress <= pending.lastProgress) return
-    pending.lastProgress = progress
-    pending.deadline.restart()
-    pending.call.notify({
-      method: 'notifications/progress',
-      params: withMembers(params, { progressToken: undefined }),
-    })
+    if (heard === undefined || notify === undefined) return
+    if (typeof progress !== 'number' || progress <= heard.lastProgress) return
+    heard.lastProgress = progress
+    wanted?.deadline.restart()
+    const stripped = withMembers(params, { progressToken: undefined })
+    notify({ method: 'notifications/progress', params: stripped })
+  }
+
+  /** On the stream of a call of that caller's where one runs, else outside of calls. */
+  #completed(params: RawObject): void {
+    const completed = this.#elicitations.completed(params)
+    if (completed === undefined) return
+    const { caller, notification } = completed
+    const running = [...this.#pending.values()].find(({ call }) => call.caller?.key === caller.key)
+    if (running?.call.notify === undefined) caller.notify(notification)
+    else running.call.notify(notification)
   }
 
   /** Nobody waits any more: says so to the server, so that it can stop. */
-  #abandon(pending: Pending, error: Error): void {
-    this.#settle(pending, () => {
-      pending.stopListening()
-      // 2025-11-25 basic/utilities/cancellation: `initialize` must not be cancelled.
-      if (pending.call.method !== 'initialize') {
-        const params = { requestId: pending.id, reason: error.message }
-        const text = notificationText('notifications/cancelled', RawJson.fromValue(params))
-        void this.#transport?.notify(text)
-      }
-      pending.reject(error)
+  #abandoned(pending: Pending, reason: Error): void {
+    const { method, params } = pending.call
+    // What it makes is cancelled once it is known by name; the request must not be (basic/utilities/tasks).
+    if (method === 'tools/call' && params.value['task'] !== undefined) {
+      return this.#tasks.forsake(pending.id)
+    }
+    pending.stopListening()
+    // 2025-11-25 basic/utilities/cancellation: `initialize` must not be cancelled.
+    if (method === 'initialize') return
+    const cancelled = RawJson.fromValue<JsonObject>({
+      requestId: pending.id,
+      reason: reason.message,
     })
-  }
-
-  #settle(pending: Pending, tell: () => void): void {
-    if (!this.#pending.delete(pending.id)) return
-    pending.deadline.clear()
-    pending.call.cancellation?.delete(pending.onCancel)
-    tell()
+    void this.#transport?.notify(notificationText('notifications/cancelled', cancelled))
   }
 
   /** Fails what is in flight. Returns false where the session had ended before. */
   #end(reason: Error): boolean {
     if (this.#closeReason !== undefined) return false
     this.#closeReason = reason
-    for (const pending of this.#pending.values()) {
-      this.#settle(pending, () => pending.reject(reason))
-    }
+    this.#pending.failAll(reason)
     return true
-  }
-
-  #cancelled(): CallCancelledError {
-    return new CallCancelledError(this.#target.name, 'the caller cancelled the request')
-  }
-
-  #late(timeoutMs: number): BackendTimeoutError {
-    const message = `the server did not answer within ${timeoutMs} ms`
-    return new BackendTimeoutError(this.#target.name, message)
   }
 
   #closedByUs(): BackendUnreachableError {

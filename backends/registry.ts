@@ -1,9 +1,8 @@
 /** The live set of backends: takes whole snapshots of wanted targets and applies the difference. */
-import type { BackendListener } from './backend.js'
+import type { BackendContext, BackendListener } from './backend.js'
 import { Backend } from './backend.js'
 import type { Target, TargetName } from './target.js'
 import { sameTarget } from './target.js'
-import type { JsonObject } from './wire/raw-json.js'
 
 export interface RegistryListener extends BackendListener {
   onAdded(backend: Backend): void
@@ -21,15 +20,14 @@ export interface RegistryChange {
 const RETIRE_MS = 30_000
 
 export class Registry {
-  readonly #clientInfo: JsonObject
+  readonly #context: BackendContext
   readonly #listener: RegistryListener
   #backends = new Map<TargetName, Backend>()
   /** No longer wanted, and still finishing what they were asked. */
   readonly #retiring = new Set<Backend>()
 
-  /** `clientInfo` is how the gateway introduces itself to servers. */
-  constructor(clientInfo: JsonObject, listener: RegistryListener) {
-    this.#clientInfo = clientInfo
+  constructor(context: BackendContext, listener: RegistryListener) {
+    this.#context = context
     this.#listener = listener
   }
 
@@ -53,7 +51,7 @@ export class Registry {
         this.#backends.set(target.name, known)
         continue
       }
-      const backend = new Backend(target, this.#clientInfo, this.#listener)
+      const backend = new Backend(target, this.#context, this.#listener)
       this.#backends.set(target.name, backend)
       added.push(backend)
     }

@@ -1,5 +1,5 @@
 /** What a virtual server says of itself: the sum of what its backends can, and whose instructions are whose. */
-import type { JsonObject, ServerDescription, Target } from '../backends/index.js'
+import type { JsonObject, JsonValue, ServerDescription, Target } from '../backends/index.js'
 import { isJsonObject } from '../backends/index.js'
 
 /** One backend, or `undefined` where it has not been heard yet. */
@@ -32,6 +32,8 @@ export function mergeCapabilities(backends: readonly Described[]): JsonObject {
   }
   if (some('logging')) merged['logging'] = {}
   if (some('completions')) merged['completions'] = {}
+  const tasks = mergeTasks(backends)
+  if (tasks !== undefined) merged['tasks'] = tasks
   const ui = uiExtension(backends)
   if (ui !== undefined) merged['extensions'] = { [UI_EXTENSION]: ui }
   return merged
@@ -50,6 +52,26 @@ export function mayOffer(
 ): boolean {
   if (servers.length === 0) return true
   return servers.some((it) => it === undefined || it.capabilities[capability] !== undefined)
+}
+
+/** Whether calls of this server's tools can run as tasks of 2025-11-25. */
+export function runsTasks(server: ServerDescription): boolean {
+  const requests = member(server.capabilities['tasks'], 'requests')
+  return member(member(requests, 'tools'), 'call') !== undefined
+}
+
+/** No `list`: as long as callers may be anybody, it would show the tasks of all (basic/utilities/tasks). */
+function mergeTasks(backends: readonly Described[]): JsonObject | undefined {
+  const servers = backends.flatMap(({ server }) => server ?? [])
+  const maybe = servers.length < backends.length
+  if (!maybe && !servers.some(runsTasks)) return undefined
+  const cancel = maybe || servers.some((it) => member(it.capabilities['tasks'], 'cancel'))
+  return { ...(cancel ? { cancel: {} } : {}), requests: { tools: { call: {} } } }
+}
+
+function member(value: JsonValue | undefined, key: string): JsonObject | undefined {
+  const found = isJsonObject(value) ? value[key] : undefined
+  return isJsonObject(found) ? found : undefined
 }
 
 /** The gateway's own text, then a section for each backend that has one, under the prefix of its tools. */

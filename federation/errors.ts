@@ -1,6 +1,6 @@
 /** What can be wrong with a request before any backend is asked. */
 
-export type ItemKind = 'tool' | 'prompt' | 'resource'
+export type ItemKind = 'tool' | 'prompt' | 'resource' | 'task'
 
 /** Absent and, later, denied alike: one wording, so that nobody can tell them apart. */
 export class UnknownItemError extends Error {

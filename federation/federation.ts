@@ -4,6 +4,7 @@ import type { CatalogKind } from './catalog.js'
 import { CatalogKeeper } from './catalog-keeper.js'
 import type { Collision } from './naming.js'
 import type { FederationSettings } from './settings.js'
+import type { VirtualServerOptions } from './virtual-server.js'
 import { VirtualServer } from './virtual-server.js'
 
 export interface FederationListener {
@@ -14,6 +15,9 @@ export interface FederationListener {
   /** Names that several targets claim; none of them serves it. */
   onCollisions(collisions: readonly Collision[]): void
 }
+
+/** What no setting says and all virtual servers share. */
+type Identity = Pick<VirtualServerOptions, 'version' | 'taskIds'>
 
 /** What a snapshot of lists turns stale when the backend says so: resources and templates change together. */
 const STALE: Readonly<Record<ListKind, readonly CatalogKind[]>> = {
@@ -29,7 +33,7 @@ export class Federation {
   /** Everything, as one server. */
   readonly merged: VirtualServer
   #settings: FederationSettings
-  readonly #version: string
+  readonly #identity: Identity
   readonly #listener: FederationListener
   readonly #keepers = new Map<TargetName, CatalogKeeper>()
   readonly #singles = new Map<TargetName, VirtualServer>()
@@ -37,13 +41,13 @@ export class Federation {
   #timer: NodeJS.Timeout | undefined
   #reported = ''
 
-  constructor(settings: FederationSettings, version: string, listener: FederationListener) {
+  constructor(settings: FederationSettings, identity: Identity, listener: FederationListener) {
     this.#settings = settings
-    this.#version = version
+    this.#identity = identity
     this.#listener = listener
     this.merged = new VirtualServer({
+      ...identity,
       settings: () => this.#settings,
-      version,
       alone: false,
       keepers: () => this.#keepers,
     })
@@ -116,8 +120,8 @@ export class Federation {
     const known = this.#singles.get(name)
     if (known !== undefined) return known
     const server = new VirtualServer({
+      ...this.#identity,
       settings: () => this.#settings,
-      version: this.#version,
       alone: true,
       keepers: () => {
         const keeper = this.#keepers.get(name)

@@ -3,8 +3,9 @@
  * Built once per change and never changed after, so that a list is a look-up and a call finds its owner without
  * a search.
  */
-import type { RawObject, Target } from '../backends/index.js'
-import { RawJson, withMembers } from '../backends/index.js'
+import type { JsonObject, RawObject, Target } from '../backends/index.js'
+import { isJsonObject, RawJson, rawMembers, withMembers } from '../backends/index.js'
+import { runsTasks } from './capabilities.js'
 import type { BackendCatalog, CatalogKind, Item } from './catalog.js'
 import { LISTS } from './catalog.js'
 import type { ItemKind } from './errors.js'
@@ -45,9 +46,13 @@ export function buildView(members: readonly ViewMember[], naming: Naming): View 
   const prompts = nameItems(chosen('prompts'), naming)
   const uris = new UriIndex(offers('resources'), offers('templates'))
   const { changesUris } = uris
+  const withTasks = new Set(
+    members.filter(({ catalog }) => runsTasks(catalog.server)).map(({ target }) => target),
+  )
   const toolText = ({ target, item, exposed }: Named): string => {
-    const tool = changesUris ? mapToolUris(item.raw, (uri) => uris.expose(target, uri)) : item.raw
-    return renamed(tool, 'name', item.key, exposed)
+    const tool = withTasks.has(target) ? item.raw : withoutTasks(item.raw)
+    const mapped = changesUris ? mapToolUris(tool, (uri) => uris.expose(target, uri)) : tool
+    return renamed(mapped, 'name', item.key, exposed)
   }
   return {
     tools: new NameIndex('tool', tools.named),
@@ -119,6 +124,17 @@ function anyOf(patterns: readonly Pattern[], { key }: Item): boolean {
 function itemText(kind: CatalogKind) {
   return ({ item, exposed }: { readonly item: Item; readonly exposed: string }): string =>
     renamed(item.raw, LISTS[kind].key, item.key, exposed)
+}
+
+/**
+ * What the merged server can do with tasks holds for all its tools; those of a server that cannot say so themselves
+ * (2025-11-25 basic/utilities/tasks, tool-level negotiation).
+ */
+function withoutTasks(tool: RawObject): RawObject {
+  const { execution } = tool.value
+  if (!isJsonObject(execution) || execution['taskSupport'] === undefined) return tool
+  const raw = RawJson.fromText<JsonObject>(rawMembers(tool.text).get('execution') ?? '{}')
+  return withMembers(tool, { execution: withMembers(raw, { taskSupport: '"forbidden"' }).text })
 }
 
 function arrayText<T>(items: readonly T[], text: (item: T) => string): string {

@@ -7,13 +7,16 @@ import type {
   Backend,
   Call,
   Caller,
+  ErrorMessage,
   JsonObject,
   JsonValue,
   RawObject,
   ReplyTo,
+  ResultMessage,
   ServerRequest,
   Target,
   TargetName,
+  TaskIds,
 } from '../backends/index.js'
 import {
   EMPTY_OBJECT,
@@ -23,7 +26,7 @@ import {
   rawMembers,
   withMembers,
 } from '../backends/index.js'
-import { mayOffer, mergeCapabilities, mergeInstructions } from './capabilities.js'
+import { mayOffer, mergeCapabilities, mergeInstructions, runsTasks } from './capabilities.js'
 import type { CatalogKind } from './catalog.js'
 import { LISTS } from './catalog.js'
 import type { CatalogKeeper } from './catalog-keeper.js'
@@ -60,6 +63,7 @@ export interface VirtualServerOptions {
   readonly keepers: () => ReadonlyMap<TargetName, CatalogKeeper>
   /** One target alone, under its original names. */
   readonly alone: boolean
+  readonly taskIds: TaskIds
 }
 
 /** A list asked for right after start waits this long for backends that are still being connected, then never. */
@@ -142,13 +146,17 @@ export class VirtualServer {
   async call(call: Call): Promise<RawObject> {
     switch (call.method) {
       case 'tools/call':
-        return this.#callNamed(call, this.#currentView().tools.resolve(stringParam(call, 'name')))
+        return this.#callTool(call)
       case 'prompts/get':
         return this.#callNamed(call, this.#currentView().prompts.resolve(stringParam(call, 'name')))
       case 'resources/read':
         return this.#read(call)
       case 'completion/complete':
         return this.#complete(call)
+      case 'tasks/get':
+      case 'tasks/result':
+      case 'tasks/cancel':
+        return this.#aboutTask(call)
       default:
         throw new UnknownMethodError(`Method not found: ${call.method.slice(0, 128)}`)
     }
@@ -199,9 +207,18 @@ export class VirtualServer {
     return { ...route, backend: keeper.backend }
   }
 
-  /** Delivers what a client answers to a request of a server's, or tells of its progress. */
-  async answer(replyTo: ReplyTo, text: string, isFinal: boolean): Promise<void> {
-    await this.#options.keepers().get(replyTo.target)?.backend.answer(replyTo, text, isFinal)
+  /** Delivers what a client answers to a request of a server's. */
+  async answer(
+    caller: Caller,
+    replyTo: ReplyTo,
+    answer: ResultMessage | ErrorMessage,
+  ): Promise<void> {
+    await this.#options.keepers().get(replyTo.target)?.backend.answer(caller, replyTo, answer)
+  }
+
+  /** Tells a server of a client's progress with a request of that server's. */
+  async progress(replyTo: ReplyTo, params: RawObject): Promise<void> {
+    await this.#options.keepers().get(replyTo.target)?.backend.progress(replyTo, params)
   }
 
   /** Calls `listener` with the lists that clients see changed. Returns the way to stop. */
@@ -247,6 +264,26 @@ export class VirtualServer {
         : [{ target: alone ? { ...target, prefix: '' } : target, catalog }],
     )
     return (this.#view = buildView(members, this.#options.settings().naming))
+  }
+
+  async #callTool(call: Call): Promise<RawObject> {
+    const name = stringParam(call, 'name')
+    const route = this.#currentView().tools.resolve(name)
+    if (call.params.value['task'] !== undefined) {
+      const server = this.#options.keepers().get(route.target.name)?.catalog?.server
+      if (server !== undefined && !runsTasks(server)) {
+        throw new UnknownMethodError(`The tool "${name}" cannot be called as a task`)
+      }
+    }
+    return this.#callNamed(call, route)
+  }
+
+  async #aboutTask(call: Call): Promise<RawObject> {
+    const taskId = stringParam(call, 'taskId')
+    const place = this.#options.taskIds.open(taskId, call.caller.principal)
+    const keeper = place && this.#options.keepers().get(place.target)
+    if (keeper === undefined) throw new UnknownItemError('task', taskId)
+    return this.#send(keeper.backend.target, call)
   }
 
   async #callNamed(call: Call, { target, original }: NameRoute): Promise<RawObject> {

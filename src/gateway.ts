@@ -18,6 +18,7 @@ import { McpEndpoint } from './mcp/endpoint.js'
 import { SseEndpoint } from './mcp/sse-endpoint.js'
 import { ReplyTokens } from './session/reply-tokens.js'
 import { SessionStore } from './session/session-store.js'
+import { SealedTaskIds } from './session/task-ids.js'
 import type { Logger } from './telemetry/logging.js'
 import { VERSION } from './version.js'
 
@@ -52,27 +53,37 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const { logger } = options
   const clientInfo: JsonObject = { name: config.federation.serverInfo.name, version: VERSION }
 
-  const federation = new Federation(config.federation, VERSION, {
-    onCatalog: (keeper) => {
-      logCatalog(logger, keeper)
-      options.onBackend?.(keeper)
-    },
-    onOddItem: (target, what) => logger.warn({ target, what }, 'left out of the catalog'),
-    onCollisions: (collisions) => logCollisions(logger, collisions),
-  })
-  const registry = new Registry(clientInfo, {
-    onAdded: (backend) => federation.add(backend),
-    onRemoved: (backend) => federation.remove(backend),
-    onState: (backend, state) => {
-      logState(logger, backend, state)
-      federation.onState(backend, state)
-    },
-    onListChanged: (backend: Backend, kind: ListKind) => federation.onListChanged(backend, kind),
-    onStderr: ({ target }, line) =>
-      logger.info({ target: target.name, stderr: line }, 'server log'),
-    onNoise: ({ target }, what) => logger.debug({ target: target.name, what }, 'not the protocol'),
-  })
   const keys = sessionKeys(config, logger)
+  const taskIds = new SealedTaskIds(keys)
+
+  const federation = new Federation(
+    config.federation,
+    { version: VERSION, taskIds },
+    {
+      onCatalog: (keeper) => {
+        logCatalog(logger, keeper)
+        options.onBackend?.(keeper)
+      },
+      onOddItem: (target, what) => logger.warn({ target, what }, 'left out of the catalog'),
+      onCollisions: (collisions) => logCollisions(logger, collisions),
+    },
+  )
+  const registry = new Registry(
+    { clientInfo, taskIds },
+    {
+      onAdded: (backend) => federation.add(backend),
+      onRemoved: (backend) => federation.remove(backend),
+      onState: (backend, state) => {
+        logState(logger, backend, state)
+        federation.onState(backend, state)
+      },
+      onListChanged: (backend: Backend, kind: ListKind) => federation.onListChanged(backend, kind),
+      onStderr: ({ target }, line) =>
+        logger.info({ target: target.name, stderr: line }, 'server log'),
+      onNoise: ({ target }, what) =>
+        logger.debug({ target: target.name, what }, 'not the protocol'),
+    },
+  )
   const sessions = new SessionStore(config.sessions, keys, ({ seed }) => registry.release(seed.uid))
   const endpointOptions: EndpointOptions = {
     sessions,

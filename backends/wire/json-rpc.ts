@@ -47,6 +47,8 @@ export const ErrorCode = {
   InternalError: -32603,
   /** Legacy revisions only. */
   ResourceNotFound: -32002,
+  /** 2025-11-25 only; its data lists URL elicitations to complete first. */
+  UrlElicitationRequired: -32042,
 } as const
 
 /** An error response, ours or a peer's: what goes over the wire, with the text of `data` kept. */

@@ -81,10 +81,7 @@ export function hearNotification(
   } else if (method === 'notifications/progress') {
     const { progressToken } = params.value
     const replyTo = isRequestId(progressToken) ? tokens.open(session, progressToken) : undefined
-    if (replyTo?.progressToken === undefined) return
-    const stamp = JSON.stringify(replyTo.progressToken)
-    const text = notificationText(method, withMembers(params, { progressToken: stamp }))
-    void server.answer(replyTo, text, false)
+    if (replyTo !== undefined) void server.progress(replyTo, params)
   }
 }
 
@@ -96,12 +93,7 @@ export function hearAnswer(
   tokens: ReplyTokens,
 ): void {
   const replyTo = answer.id === undefined ? undefined : tokens.open(session, answer.id)
-  if (replyTo === undefined) return
-  const text =
-    answer.kind === 'result'
-      ? resultText(replyTo.id, answer.result)
-      : errorText(replyTo.id, answer.error)
-  void server.answer(replyTo, text, true)
+  if (replyTo !== undefined) void server.answer(session.caller, replyTo, answer)
 }
 
 function isRequestId(value: unknown): value is RequestId {
@@ -110,14 +102,19 @@ function isRequestId(value: unknown): value is RequestId {
 
 /** The result of `initialize`. */
 export function initializeResult(self: ServerSelf, protocolVersion: string): RawObject {
-  const { capabilities, serverInfo, instructions } = self
+  const { serverInfo, instructions } = self
+  const { tasks, ...capabilities } = self.capabilities
+  const hasTasks = tasks !== undefined && protocolVersion >= TASKS_SINCE
   return RawJson.fromValue<JsonObject>({
     protocolVersion,
-    capabilities,
+    capabilities: hasTasks ? { ...capabilities, tasks } : capabilities,
     serverInfo,
     ...(instructions === undefined ? {} : { instructions }),
   })
 }
+
+/** Revisions are dates, so they compare as text. */
+const TASKS_SINCE = '2025-11-25'
 
 const LIST_METHODS: Readonly<Record<string, readonly [CatalogKind, capability: string]>> = {
   'tools/list': ['tools', 'tools'],
@@ -163,7 +160,7 @@ async function setLogLevel(
 
 function callOf(
   session: Session,
-  { method, params }: RequestMessage,
+  { id, method, params }: RequestMessage,
   cancellation: Cancellation,
   way: WayBack,
   tokens: ReplyTokens,
@@ -189,22 +186,25 @@ function callOf(
       const stamped = isProgress
         ? withMembers(notification.params, { progressToken: stamp })
         : notification.params
-      way.notify(notificationText(notification.method, stamped))
+      const text = notificationText(notification.method, stamped)
+      // A task goes on when the call that made it has been answered.
+      if (session.isRunning(id)) way.notify(text)
+      else session.notify(text)
     },
     ask: (request: ServerRequest) => {
       if (cancellation.isCancelled) return false
       const { replyTo } = request
-      const id = tokens.seal(session, replyTo)
-      asked.set(replyTo.id, id)
+      const sealed = tokens.seal(session, replyTo)
+      asked.set(replyTo.id, sealed)
       // The id says where progress belongs too, so it is the token for it.
       const wanted =
         replyTo.progressToken === undefined
           ? request.params
-          : withMeta(request.params, { progressToken: JSON.stringify(id) })
-      return way.ask(requestText(id, request.method, wanted))
+          : withMeta(request.params, { progressToken: JSON.stringify(sealed) })
+      return way.ask(requestText(sealed, request.method, wanted))
     },
-    withdraw: (id: RequestId) => {
-      const requestId = asked.get(id)
+    withdraw: (theirs: RequestId) => {
+      const requestId = asked.get(theirs)
       if (requestId === undefined) return
       const cancelled = RawJson.fromValue<JsonObject>({ requestId })
       way.notify(notificationText('notifications/cancelled', cancelled))

@@ -4,7 +4,14 @@
  *
  *     base64url( version 1 byte │ key id 4 │ iv 12 │ AES-256-GCM ciphertext │ tag 16 )
  */
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto'
 
 const VERSION = 1
 const KEY_ID_BYTES = 4
@@ -16,6 +23,7 @@ const BASE64URL = /^[A-Za-z0-9_-]+$/
 interface SealingKey {
   readonly id: Buffer
   readonly secret: Buffer
+  readonly ivKey: Buffer
 }
 
 export class Sealer {
@@ -30,8 +38,11 @@ export class Sealer {
   constructor(keys: readonly Buffer[], purpose: string) {
     this.#keys = keys.map((key) => {
       if (key.length !== 32) throw new TypeError('a sealing key has 32 bytes')
-      const secret = Buffer.from(hkdfSync('sha256', key, '', `mcp-junction ${purpose}`, 32))
-      return { id: createHash('sha256').update(secret).digest().subarray(0, KEY_ID_BYTES), secret }
+      const derived = (info: string): Buffer =>
+        Buffer.from(hkdfSync('sha256', key, '', `mcp-junction ${info}`, 32))
+      const secret = derived(purpose)
+      const id = createHash('sha256').update(secret).digest().subarray(0, KEY_ID_BYTES)
+      return { id, secret, ivKey: derived(`${purpose} iv`) }
     })
     const [first] = this.#keys
     if (first === undefined) throw new TypeError('sealing needs a key')
@@ -39,11 +50,16 @@ export class Sealer {
   }
 
   seal(plain: string): string {
-    const { id, secret } = this.#first
-    const head = Buffer.concat([Buffer.of(VERSION), id, randomBytes(IV_BYTES)])
-    const cipher = createCipheriv('aes-256-gcm', secret, head.subarray(-IV_BYTES)).setAAD(head)
-    const sealed = [cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]
-    return Buffer.concat([head, ...sealed]).toString('base64url')
+    return this.#seal(plain, randomBytes(IV_BYTES))
+  }
+
+  /**
+   * The same token each time, for what clients compare. The initialisation vector is made from the text under a key
+   * of its own (as RFC 5297 does), so none is used for two texts.
+   */
+  sealAlike(plain: string): string {
+    const iv = createHmac('sha256', this.#first.ivKey).update(plain).digest().subarray(0, IV_BYTES)
+    return this.#seal(plain, iv)
   }
 
   /** What was sealed, or `undefined` for a token that is not ours, was changed, or whose key is gone. */
@@ -67,5 +83,13 @@ export class Sealer {
       // The tag does not match: somebody changed it, which is as good as unknown.
       return undefined
     }
+  }
+
+  #seal(plain: string, iv: Buffer): string {
+    const { id, secret } = this.#first
+    const head = Buffer.concat([Buffer.of(VERSION), id, iv])
+    const cipher = createCipheriv('aes-256-gcm', secret, head.subarray(-IV_BYTES)).setAAD(head)
+    const sealed = [cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]
+    return Buffer.concat([head, ...sealed]).toString('base64url')
   }
 }

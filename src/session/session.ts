@@ -73,6 +73,10 @@ export class Session {
     return cancellation
   }
 
+  isRunning(id: RequestId): boolean {
+    return this.#inFlight.has(id)
+  }
+
   finish(id: RequestId): void {
     this.#inFlight.delete(id)
     this.touch()

@@ -1,4 +1,4 @@
-import { ElicitResultSchema } from '@modelcontextprotocol/sdk/types.js'
+import { ElicitResultSchema, McpError } from '@modelcontextprotocol/sdk/types.js'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import {
@@ -264,5 +264,78 @@ describe('a child process that asks', () => {
     expect(textOf(ambiguous)).toMatchObject({ error: { code: -32602 } })
     await one.call('a__release')
     expect((await waiting).json).toMatchObject({ result: {} })
+  })
+})
+
+describe('an elicitation by URL', () => {
+  const elicitation = (url: string, elicitationId: string): JsonObject => ({
+    mode: 'url',
+    message: 'Sign in',
+    url,
+    elicitationId,
+  })
+  const URL_MODE = { elicitation: { url: {} } }
+
+  it('goes on as it is, is visited by nobody here, and its completion is told to that client alone [R68][R69]', async () => {
+    await using it = await world()
+    await using page = await startEcho()
+    const session = await openSession(it.gateway.url, undefined, URL_MODE)
+    const stranger = await openSession(it.gateway.url, undefined, URL_MODE)
+    const [stream, other] = await Promise.all([session.listen(), stranger.listen()])
+    await stranger.call('a__echo', { method: 'ping' })
+    const visits = page.headers.length
+
+    const params = elicitation(page.url, '7')
+    const running = await session.begin(
+      'tools/call',
+      call({ method: 'elicitation/create', params }),
+    )
+    await running.next('elicitation/create')
+    const asking = asked(running) as { id: string; params: JsonObject }
+    expect(asking.params).toEqual({ ...params, message: '[a] Sign in', elicitationId: 'a/7' })
+    await session.answer(asking.id, { action: 'accept' })
+    await running.ended
+    await waitUntil(() => it.upstream.streams > 1, 'the stream for what belongs to no call')
+    await it.upstream.notifyAll('notifications/elicitation/complete', { elicitationId: 'other' })
+    await it.upstream.notifyAll('notifications/elicitation/complete', { elicitationId: '7' })
+    await stream.next('notifications/elicitation/complete')
+    expect(stream.messages).toHaveLength(1)
+    expect(stream.messages[0]?.['params']).toEqual({ elicitationId: 'a/7' })
+    expect(other.messages).toEqual([])
+    expect(page.headers).toHaveLength(visits)
+    stream.close()
+    other.close()
+  })
+
+  it('that an error asks for comes with the target in its id, and is completed in the same way [R68]', async () => {
+    const elicitations = [elicitation('https://example.com/a?x=1', '9'), 'odd']
+    await using upstream = await startEcho({
+      handlers: {
+        'tools/call': () => {
+          throw new McpError(-32042, 'first', { elicitations, more: 1 })
+        },
+      },
+    })
+    await using gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const session = await openSession(gateway.url, undefined, URL_MODE)
+    const stream = await session.listen()
+    const { json } = await session.call('a__echo')
+    expect(json['error']).toMatchObject({
+      code: -32042,
+      data: {
+        elicitations: [
+          { ...elicitation('https://example.com/a?x=1', '9'), elicitationId: 'a/9' },
+          'odd',
+        ],
+        more: 1,
+      },
+    })
+    await waitUntil(() => upstream.streams > 1, 'the stream for what belongs to no call')
+    await upstream.notifyAll('notifications/elicitation/complete', { elicitationId: '9' })
+    await stream.next('notifications/elicitation/complete')
+    expect(stream.messages[0]?.['params']).toEqual({ elicitationId: 'a/9' })
+    stream.close()
   })
 })

@@ -18,7 +18,7 @@ export interface Received {
   readonly sessionId: string | undefined
 }
 
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
+export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 export type Handler = (params: JsonObject, extra: Extra) => JsonObject | Promise<JsonObject>
 
 export interface UpstreamOptions {
@@ -79,6 +79,11 @@ export class Upstream {
     return this.#sessions.size
   }
 
+  /** GET streams opened so far and not cut. */
+  get streams(): number {
+    return this.#streams.size
+  }
+
   /** The requests of one method so far. */
   asked(method: string): Received[] {
     return this.received.filter((it) => it.method === method)
@@ -119,6 +124,12 @@ export class Upstream {
     await Promise.all(
       [...this.#sessions.values()].map((it) => it.server.notification(notification)),
     )
+  }
+
+  /** Sends a notification to every session, on its GET stream. */
+  async notifyAll(method: string, params: JsonObject): Promise<void> {
+    const message = { jsonrpc: '2.0', method, params } as const
+    await Promise.all([...this.#sessions.values()].map((it) => it.transport.send(message)))
   }
 
   /** Breaks the GET streams; the sessions stay. */

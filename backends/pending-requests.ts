@@ -1,0 +1,117 @@
+/** The requests of one upstream session that wait for their answers, each with an id of this hop and a deadline. */
+import type { Call } from './call.js'
+import { Deadline } from './deadline.js'
+import { BackendTimeoutError, CallCancelledError } from './errors.js'
+import type { TargetName } from './target.js'
+import type { RequestId } from './wire/json-rpc.js'
+import type { RawObject } from './wire/raw-json.js'
+
+/** A caller's call, or a request of the gateway's own. */
+export type RequestOptions = Pick<Call, 'method' | 'params'> & Partial<Call>
+
+export interface Pending {
+  /** Also the token of the request's progress: both are ours and unique on this session. */
+  readonly id: RequestId
+  readonly call: RequestOptions
+  readonly deadline: Deadline
+  lastProgress: number
+  stopListening: () => void
+  readonly resolve: (result: RawObject) => void
+  readonly reject: (error: Error) => void
+  readonly onCancel: () => void
+}
+
+export class PendingRequests {
+  readonly #target: TargetName
+  readonly #onAbandoned: (pending: Pending, reason: Error) => void
+  readonly #pending = new Map<RequestId, Pending>()
+  #lastId = 0
+
+  /** `onAbandoned` hears of requests that nobody waits for any more, so that the server can be told. */
+  constructor(target: TargetName, onAbandoned: (pending: Pending, reason: Error) => void) {
+    this.#target = target
+    this.#onAbandoned = onAbandoned
+  }
+
+  /**
+   * Sends a request through `send`, which gives back the way to stop listening. `timeoutMs` 0 waits for ever; each
+   * progress notification starts the time anew.
+   * @throws what `fail` is told; BackendTimeoutError, CallCancelledError
+   */
+  open(
+    call: RequestOptions,
+    timeoutMs: number,
+    send: (pending: Pending) => () => void,
+  ): Promise<RawObject> {
+    return new Promise((resolve, reject) => {
+      if (call.cancellation?.isCancelled === true) return reject(this.#cancelled())
+      const pending: Pending = {
+        id: ++this.#lastId,
+        call,
+        deadline: new Deadline(timeoutMs, (ms) => this.#abandon(pending, this.#late(ms))),
+        lastProgress: -Infinity,
+        stopListening: () => undefined,
+        resolve,
+        reject,
+        onCancel: () => this.#abandon(pending, this.#cancelled()),
+      }
+      this.#pending.set(pending.id, pending)
+      call.cancellation?.add(pending.onCancel)
+      pending.stopListening = send(pending)
+    })
+  }
+
+  get(id: unknown): Pending | undefined {
+    return this.#pending.get(id as RequestId)
+  }
+
+  values(): Iterable<Pending> {
+    return this.#pending.values()
+  }
+
+  succeed(pending: Pending, result: RawObject): void {
+    if (this.#settle(pending)) pending.resolve(result)
+  }
+
+  fail(pending: Pending, error: Error): void {
+    if (this.#settle(pending)) pending.reject(error)
+  }
+
+  failAll(error: Error): void {
+    for (const pending of this.#pending.values()) this.fail(pending, error)
+  }
+
+  /** A channel shared by all calls does not say whose message it carries; with one call it needs not. */
+  onlyCall(): Pending | undefined {
+    let only: Pending | undefined
+    for (const pending of this.#pending.values()) {
+      if (pending.call.ask === undefined) continue
+      if (only !== undefined) return undefined
+      only = pending
+    }
+    return only
+  }
+
+  #abandon(pending: Pending, reason: Error): void {
+    if (!this.#settle(pending)) return
+    this.#onAbandoned(pending, reason)
+    pending.reject(reason)
+  }
+
+  /** Returns false where it was settled before. */
+  #settle(pending: Pending): boolean {
+    if (!this.#pending.delete(pending.id)) return false
+    pending.deadline.clear()
+    pending.call.cancellation?.delete(pending.onCancel)
+    return true
+  }
+
+  #cancelled(): CallCancelledError {
+    return new CallCancelledError(this.#target, 'the caller cancelled the request')
+  }
+
+  #late(timeoutMs: number): BackendTimeoutError {
+    const message = `the server did not answer within ${timeoutMs} ms`
+    return new BackendTimeoutError(this.#target, message)
+  }
+}
