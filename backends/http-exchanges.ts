@@ -7,6 +7,11 @@ import type { Exchange } from './transport.js'
 /** A server may leave its stream open when it has answered; after this long we close it. */
 const LINGER_MS = 5_000
 
+export interface ExchangeOptions extends ReaderOptions {
+  /** What comes is the answer to one message, and over with that. */
+  readonly isOneAnswer: boolean
+}
+
 export class HttpExchanges {
   readonly #dispatcher: Dispatcher
   readonly #aborts = new Set<() => void>()
@@ -18,7 +23,7 @@ export class HttpExchanges {
   /** Sends a request; what comes of it reaches `exchange`. Returns the way to give it up silently. Never throws. */
   send(
     request: Dispatcher.DispatchOptions,
-    options: ReaderOptions,
+    options: ExchangeOptions,
     exchange: Exchange,
   ): () => void {
     let isStream = false
@@ -29,9 +34,10 @@ export class HttpExchanges {
     }
     const reader = new ResponseReader(options, {
       onOpen: () => {
-        isStream = request.method === 'POST'
+        isStream = options.isOneAnswer
         exchange.onOpen?.()
       },
+      onEvent: (id, retryMs) => exchange.onEvent?.(id, retryMs),
       onEndpoint: (address) => exchange.onEndpoint?.(address),
       onMessage: (message) => {
         exchange.onMessage(message)

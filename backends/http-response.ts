@@ -86,6 +86,9 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
     if (this.#body === 'sse') {
       this.#exchange.onOpen?.()
       this.#sse = new SseReader((event) => {
+        if (event.id !== undefined || event.retry !== undefined) {
+          this.#exchange.onEvent?.(event.id, event.retry)
+        }
         if (event.event === 'endpoint') this.#exchange.onEndpoint?.(event.data)
         else if (event.data !== '' && (event.event === undefined || event.event === 'message')) {
           this.#deliver(event.data)

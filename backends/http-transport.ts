@@ -10,6 +10,7 @@ import {
   UpstreamSessionLostError,
 } from './errors.js'
 import { HttpExchanges } from './http-exchanges.js'
+import { ResumingExchange } from './http-resumption.js'
 import type { Target } from './target.js'
 import type { Channel, Exchange, Transport } from './transport.js'
 
@@ -33,6 +34,7 @@ export class HttpTransport implements Transport {
   #listening: Promise<void> | undefined
   /** Whether the GET stream has been open before. */
   #listened = false
+  #lastEventId = ''
   #reopenTimer: NodeJS.Timeout | undefined
 
   constructor(target: Target, url: string, pool: Pool, channel: Channel) {
@@ -62,14 +64,15 @@ export class HttpTransport implements Transport {
   }
 
   send(text: string, exchange: Exchange): () => void {
-    const headers = this.#headers(ACCEPT_BOTH)
-    headers['content-type'] = 'application/json'
-    return this.#dispatch('POST', headers, text, exchange)
+    const resuming = new ResumingExchange(exchange, (it, lastEventId) =>
+      lastEventId === undefined ? this.#post(text, it) : this.#get(it, lastEventId, true),
+    )
+    return () => resuming.stop()
   }
 
   notify(text: string): Promise<void> {
     return new Promise((resolve) => {
-      this.send(text, {
+      this.#post(text, {
         onMessage: () => undefined,
         onEnd: resolve,
         onError: () => resolve(),
@@ -106,7 +109,7 @@ export class HttpTransport implements Transport {
         resolve()
       }
       const deadline = setTimeout(settle, CLOSE_DEADLINE_MS)
-      this.#dispatch('DELETE', this.#headers(ACCEPT_BOTH), null, {
+      this.#dispatch('DELETE', this.#headers(ACCEPT_BOTH), null, true, {
         onMessage: () => undefined,
         onEnd: settle,
         onError: settle,
@@ -121,14 +124,30 @@ export class HttpTransport implements Transport {
     return headers
   }
 
+  #post(text: string, exchange: Exchange): () => void {
+    const headers = this.#headers(ACCEPT_BOTH)
+    headers['content-type'] = 'application/json'
+    return this.#dispatch('POST', headers, text, true, exchange)
+  }
+
+  /** A stream of its own, or, behind the event of an id, the rest of another. */
+  #get(exchange: Exchange, lastEventId: string, isOneAnswer: boolean): () => void {
+    if (this.#closed) return () => undefined
+    const headers = this.#headers('text/event-stream')
+    if (lastEventId !== '') headers['last-event-id'] = lastEventId
+    return this.#dispatch('GET', headers, null, isOneAnswer, exchange)
+  }
+
   #dispatch(
     method: Dispatcher.HttpMethod,
     headers: Record<string, string>,
     body: string | null,
+    isOneAnswer: boolean,
     exchange: Exchange,
   ): () => void {
     const options = {
       target: this.#target.name,
+      isOneAnswer,
       hasSession: this.#sessionId !== undefined,
       onSessionId: (id: string) => (this.#sessionId ??= id),
     }
@@ -139,11 +158,16 @@ export class HttpTransport implements Transport {
   #openStream(onSettled: () => void): void {
     if (this.#closed) return onSettled()
     const askedAt = performance.now()
-    this.#dispatch('GET', this.#headers('text/event-stream'), null, {
+    const lastEventId = this.#lastEventId
+    const exchange: Exchange = {
       onOpen: () => {
+        // Not every server that numbers events keeps them: what was said meanwhile may be lost all the same.
         if (this.#listened) this.#channel.onGap()
         this.#listened = true
         onSettled()
+      },
+      onEvent: (id) => {
+        if (id !== undefined) this.#lastEventId = id
       },
       onMessage: (message) => this.#channel.onMessage(message),
       onEnd: () => this.#reopen(askedAt, onSettled),
@@ -151,6 +175,11 @@ export class HttpTransport implements Transport {
         if (this.#closed) return onSettled()
         const isRefusal =
           error instanceof BackendProtocolError || error instanceof UpstreamSessionLostError
+        if (isRefusal && lastEventId !== '') {
+          // The server may only have forgotten the event.
+          this.#lastEventId = ''
+          return this.#openStream(onSettled)
+        }
         if (isRefusal && !this.#listened) {
           // Servers need not have this stream: 405, or 404 and 400 where they do not route GET.
           this.#channel.onNoise(`no GET stream: ${error.message}`)
@@ -161,7 +190,8 @@ export class HttpTransport implements Transport {
         }
         this.#reopen(askedAt, onSettled)
       },
-    })
+    }
+    this.#get(exchange, lastEventId, false)
   }
 
   #reopen(askedAt: number, onSettled: () => void): void {

@@ -131,6 +131,7 @@ export class SseTransport implements Transport {
       target: this.#target.name,
       hasSession: false,
       isAcknowledgement: method === 'POST',
+      isOneAnswer: false,
     }
     return this.#exchanges.send({ method, path, headers, body }, options, exchange)
   }

@@ -7,6 +7,8 @@ export interface Exchange {
   onOpen?(): void
   /** The server has named the address to post to: HTTP+SSE only. */
   onEndpoint?(address: string): void
+  /** An event with an id to come back with, or with a time to wait before: HTTP only. */
+  onEvent?(id: string | undefined, retryMs: number | undefined): void
   /** A message that came in answer: HTTP only. A stdio server answers on the channel. */
   onMessage(message: Message): void
   /** The server will say no more in answer: HTTP only. */

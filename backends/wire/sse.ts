@@ -7,6 +7,8 @@ import { StringDecoder } from 'node:string_decoder'
 export interface SseEvent {
   readonly event: string | undefined
   readonly id: string | undefined
+  /** How long to wait before coming back, in milliseconds. */
+  readonly retry: number | undefined
   readonly data: string
 }
 
@@ -15,7 +17,7 @@ class SseTooLargeError extends Error {
   readonly code = 'ERR_SSE_TOO_LARGE'
 }
 
-/** Turns the bytes of one stream into events. `onEvent` sees only events that carry data or an id. */
+/** Turns the bytes of one stream into events. `onEvent` sees only events that carry data, an id or a time to retry. */
 export class SseReader {
   readonly #onEvent: (event: SseEvent) => void
   readonly #maxEventChars: number
@@ -25,6 +27,7 @@ export class SseReader {
   #data: string[] = []
   #event: string | undefined
   #id: string | undefined
+  #retry: number | undefined
   #skipLineFeed = false
   #atStart = true
 
@@ -88,15 +91,23 @@ export class SseReader {
     if (name === 'data') this.#data.push(value)
     else if (name === 'event') this.#event = value
     else if (name === 'id' && !value.includes('\0')) this.#id = value
+    else if (name === 'retry' && /^\d{1,9}$/.test(value)) this.#retry = Number(value)
   }
 
   #dispatch(): void {
-    const event = { event: this.#event, id: this.#id, data: this.#data.join('\n') }
+    const event = {
+      event: this.#event,
+      id: this.#id,
+      retry: this.#retry,
+      data: this.#data.join('\n'),
+    }
     this.#data = []
     this.#event = undefined
     this.#id = undefined
+    this.#retry = undefined
     this.#pendingChars = 0
-    if (event.data !== '' || event.id !== undefined) this.#onEvent(event)
+    const isEmpty = event.data === '' && event.id === undefined && event.retry === undefined
+    if (!isEmpty) this.#onEvent(event)
   }
 
   #count(chars: number): void {

@@ -291,9 +291,9 @@ describe('an elicitation by URL', () => {
       call({ method: 'elicitation/create', params }),
     )
     await running.next('elicitation/create')
-    const asking = asked(running) as { id: string; params: JsonObject }
-    expect(asking.params).toEqual({ ...params, message: '[a] Sign in', elicitationId: 'a/7' })
-    await session.answer(asking.id, { action: 'accept' })
+    const question = asked(running) as { id: string; params: JsonObject }
+    expect(question.params).toEqual({ ...params, message: '[a] Sign in', elicitationId: 'a/7' })
+    await session.answer(question.id, { action: 'accept' })
     await running.ended
     await waitUntil(() => it.upstream.streams > 1, 'the stream for what belongs to no call')
     await it.upstream.notifyAll('notifications/elicitation/complete', { elicitationId: 'other' })

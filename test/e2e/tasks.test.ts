@@ -165,7 +165,7 @@ describe('tasks of 2025-11-25', () => {
       status: 'cancelled',
     })
     for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel']) {
-      expect(it.upstream.asked(method)[0]?.params['taskId'], method).toBe('t1')
+      expect(it.upstream.asked(method)[0]?.params['taskId']).toBe('t1')
     }
   })
 
@@ -176,7 +176,7 @@ describe('tasks of 2025-11-25', () => {
     const swapped = taskId.slice(0, -2) + (taskId.endsWith('AA') ? 'BB' : 'AA')
     for (const wrong of ['t1', swapped, '']) {
       const answer = await session.request('tasks/get', { taskId: wrong })
-      expect([answer.status, codeOf(answer)], wrong).toEqual([200, -32602])
+      expect([answer.status, codeOf(answer)]).toEqual([200, -32602])
     }
     expect(it.upstream.asked('tasks/get')).toEqual([])
     expect(codeOf(await session.request('tasks/list'))).toBe(-32601)
@@ -236,9 +236,8 @@ describe('tasks of 2025-11-25', () => {
     const [stream, other] = await Promise.all([session.listen(), stranger.listen()])
     const made = await session.request('tools/call', dig({ progressToken: 'mine' }))
     const taskId = taskIdOf(resultOf(made))
-    const progressToken = (it.upstream.asked('tools/call')[0]?.params['_meta'] as JsonObject)[
-      'progressToken'
-    ] as number
+    const [asked] = it.upstream.asked('tools/call')
+    const { progressToken } = asked?.params['_meta'] as { progressToken: number }
 
     const notify = it.upstream.notifyAll.bind(it.upstream)
     await notify('notifications/progress', { progressToken, progress: 1 })

@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, Server as HttpServer } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { EventStore } from '../conformance/fixture-events.mjs'
 import type { JsonObject } from '../../backends/index.js'
 
 export interface Received {
@@ -30,6 +31,8 @@ export interface UpstreamOptions {
   /** Added to those that follow from the lists, each replacing one of its name. */
   readonly capabilities?: JsonObject
   readonly instructions?: string
+  /** Numbers the events of streams, so that clients can come back for the rest. */
+  readonly events?: { readonly retryMs: number }
   /** Answers by method, before the lists above. */
   readonly handlers?: Readonly<Record<string, Handler>>
 }
@@ -154,7 +157,7 @@ export class Upstream {
 
   async #open(): Promise<StreamableHTTPServerTransport> {
     const { lists } = this
-    const { completions = false, capabilities: added, instructions } = this.#options
+    const { completions = false, capabilities: added, instructions, events } = this.#options
     const server = new Server(
       { name: 'upstream', version: '1' },
       {
@@ -172,6 +175,9 @@ export class Upstream {
     )
     const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
+      ...(events === undefined
+        ? {}
+        : { eventStore: new EventStore(), retryInterval: events.retryMs }),
       onsessioninitialized: (id) => void this.#sessions.set(id, { server, transport }),
       onsessionclosed: (id) => void this.#sessions.delete(id),
     })
