@@ -37,7 +37,7 @@ export interface BackendListener {
   onListChanged(backend: Backend, kind: ListKind): void
   /** A line of the child's stderr. */
   onStderr(backend: Backend, line: string): void
-  /** What the server sent against the protocol, and was passed over. */
+  /** What the server sent against the protocol, and was passed over; told once. */
   onNoise(backend: Backend, what: string): void
 }
 
@@ -51,6 +51,7 @@ export interface BackendContext {
 /** A server that keeps its monitor this long has recovered; a sooner loss counts as one more failure. */
 const STABLE_MS = 10_000
 const PING_INTERVAL_MS = 15_000
+const MAX_NOISE = 16
 
 export class Backend {
   readonly target: Target
@@ -63,6 +64,7 @@ export class Backend {
   #monitor: LegacyClient | undefined
   #loseMonitor: (reason: Error) => void = () => undefined
   #waiting: (() => void)[] = []
+  readonly #noise = new Set<string>()
   #running = 0
   #onIdle: () => void = () => undefined
 
@@ -250,10 +252,17 @@ export class Backend {
     const listener = {
       ...sessionListener,
       onListChanged: (kind: ListKind) => this.#listener.onListChanged(this, kind),
-      onNoise: (what: string) => this.#listener.onNoise(this, what),
+      onNoise: (what: string) => this.#hearNoise(what),
     }
     const introduction = { clientInfo: this.#context.clientInfo, capabilities, sessionKey }
     return this.#connector.open(introduction, listener, this.#closing.signal)
+  }
+
+  /** Each kind of noise is told once for each connection, and of many kinds the first. */
+  #hearNoise(what: string): void {
+    if (this.#noise.size >= MAX_NOISE || this.#noise.has(what)) return
+    this.#noise.add(what)
+    this.#listener.onNoise(this, what)
   }
 
   async #keepMonitor(): Promise<void> {
@@ -287,6 +296,7 @@ export class Backend {
     const lost = await Promise.race([client.listen(), loss])
     if (lost === undefined && !this.#closing.signal.aborted) {
       this.#monitor = client
+      this.#noise.clear()
       this.#sessions.shared.onOpen(client)
       this.#setState({ status: 'ready', since: Date.now(), server: client.server })
       const stable = setTimeout(onStable, STABLE_MS).unref()

@@ -74,6 +74,8 @@ export interface Call {
   readonly wantsProgress: boolean
   /** The way back while the call runs. A call that made a task hears of the task after it has settled, too. */
   readonly notify: (notification: CallNotification) => void
+  /** Resolves when the caller can take more of what it is told; `undefined` where it can now. */
+  readonly room: () => Promise<void> | undefined
   /** Passes a server's request on to the caller. Returns false where the caller cannot be reached any more. */
   readonly ask: (request: ServerRequest) => boolean
   /** The server withdraws a request. */

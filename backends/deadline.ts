@@ -32,6 +32,11 @@ export class Deadline {
     this.#timer = setTimeout(() => this.#onPassed(timeoutMs), timeoutMs)
   }
 
+  /** What the caller has been asked for and has not answered. */
+  get unanswered(): ReadonlySet<RequestId> {
+    return this.#asked
+  }
+
   /** The server has asked the caller for something. */
   asked(id: RequestId): void {
     this.#asked.add(id)

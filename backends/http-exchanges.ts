@@ -44,6 +44,7 @@ export class HttpExchanges {
         const isAnswer = message.kind === 'result' || message.kind === 'error'
         if (isStream && isAnswer) lingering ??= setTimeout(abort, LINGER_MS).unref()
       },
+      room: () => exchange.room?.(),
       onEnd: () => {
         settle()
         exchange.onEnd()

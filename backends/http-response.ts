@@ -17,6 +17,9 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 /** Of an answer that is not MCP, only this much is looked at. */
 const MAX_REFUSAL_BYTES = 64 * 1024
 
+/** Visible ASCII (2025-11-25 basic/transports), and not longer than the headers most servers take. */
+const SESSION_ID = /^[\x21-\x7e]{1,4096}$/
+
 type Body = 'json' | 'sse' | 'refusal' | 'none'
 
 export interface ReaderOptions {
@@ -82,7 +85,10 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
     else return this.#fail(`answered ${status} with ${clip(contentType)}, which is not MCP`)
 
     const sessionId = single(headers['mcp-session-id'])
-    if (sessionId !== undefined && this.#body !== 'refusal') this.#options.onSessionId?.(sessionId)
+    if (sessionId !== undefined && this.#body !== 'refusal') {
+      if (!SESSION_ID.test(sessionId)) return this.#fail('gave a session id that cannot be sent')
+      this.#options.onSessionId?.(sessionId)
+    }
     if (this.#body === 'sse') {
       this.#exchange.onOpen?.()
       this.#sse = new SseReader((event) => {
@@ -97,16 +103,9 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#done) return
-    if (this.#body === 'sse') {
-      try {
-        this.#sse?.push(chunk)
-      } catch (error) {
-        this.#fail(reasonOf(error))
-      }
-      return
-    }
+    if (this.#body === 'sse') return this.#readEvents(controller, chunk)
     if (this.#body === 'none') return
     this.#bytes += chunk.length
     if (this.#body === 'refusal' && this.#bytes > MAX_REFUSAL_BYTES) {
@@ -137,6 +136,19 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
         ),
       ),
     )
+  }
+
+  #readEvents(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    try {
+      this.#sse?.push(chunk)
+    } catch (error) {
+      return this.#fail(reasonOf(error))
+    }
+    // Whoever reads slowly slows the server down, and does not fill our memory.
+    const room = this.#done ? undefined : this.#exchange.room?.()
+    if (room === undefined) return
+    controller.pause()
+    void room.then(() => controller.resume())
   }
 
   #text(): string {

@@ -56,6 +56,10 @@ export class ResumingExchange implements Exchange {
     this.#exchange.onMessage(message)
   }
 
+  room(): Promise<void> | undefined {
+    return this.#exchange.room?.()
+  }
+
   onEnd(): void {
     if (!this.#comesBack()) this.#exchange.onEnd()
   }

@@ -182,7 +182,6 @@ export class HttpTransport implements Transport {
         }
         if (isRefusal && !this.#listened) {
           // Servers need not have this stream: 405, or 404 and 400 where they do not route GET.
-          this.#channel.onNoise(`no GET stream: ${error.message}`)
           return onSettled()
         }
         if (isRefusal || (error instanceof BackendUnreachableError && !error.sent)) {

@@ -10,15 +10,15 @@ import { PendingRequests } from './pending-requests.js'
 import { RunningTasks } from './running-tasks.js'
 import type { ClientListener, ServerDescription } from './server-description.js'
 import { LIST_CHANGED } from './server-description.js'
+import { ServerNotifications } from './server-notifications.js'
 import { refusalOf } from './server-requests.js'
 import type { Target } from './target.js'
-import { isTaskCall, madeTask, relatedTask } from './task-calls.js'
+import { isTaskCall, madeTask } from './task-calls.js'
 import type { Channel, Exchange, OpenTransport, Transport } from './transport.js'
 import { UrlElicitations } from './url-elicitations.js'
 import type {
   ErrorMessage,
   Message,
-  NotificationMessage,
   RequestId,
   RequestMessage,
   ResultMessage,
@@ -32,7 +32,7 @@ import {
   resultText,
 } from './wire/json-rpc.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
-import { EMPTY_OBJECT, isJsonObject, RawJson, withMembers, withMeta } from './wire/raw-json.js'
+import { EMPTY_OBJECT, isJsonObject, RawJson, withMeta } from './wire/raw-json.js'
 
 /** Newest first: the first is what we ask for. */
 const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
@@ -42,6 +42,16 @@ const NO_CALL = new JsonRpcError(
   'this belongs to no single call of this session, so there is nobody to ask',
 )
 const CALLER_GONE = new JsonRpcError(ErrorCode.InternalError, 'the client has disconnected')
+
+const TOO_MANY = new JsonRpcError(
+  ErrorCode.InvalidRequest,
+  'too many requests of this call are unanswered',
+)
+
+/** What a server may ask of one caller at once. */
+const MAX_ASKED = 32
+/** Answers on their way to a server at once. One that does not take them gets no more. */
+const MAX_REPLIES = 256
 
 /** How an upstream session introduces itself, and where answers to what its server asks belong. */
 export interface Introduction {
@@ -57,7 +67,9 @@ export class LegacyClient {
   readonly #pending: PendingRequests
   readonly #tasks = new RunningTasks()
   readonly #elicitations: UrlElicitations
+  readonly #notifications: ServerNotifications
   #transport: Transport | undefined
+  #replies = 0
   #closeReason: Error | undefined
   #server: ServerDescription | undefined
 
@@ -69,6 +81,13 @@ export class LegacyClient {
       this.#abandoned(pending, reason),
     )
     this.#elicitations = new UrlElicitations(target)
+    this.#notifications = new ServerNotifications({
+      target,
+      listener,
+      pending: this.#pending,
+      tasks: this.#tasks,
+      elicitations: this.#elicitations,
+    })
   }
 
   /**
@@ -176,6 +195,7 @@ export class LegacyClient {
   #exchange(pending: Pending): Exchange {
     return {
       onMessage: (message) => this.#receive(message, pending),
+      room: () => pending.call.room?.(),
       onEnd: () => {
         const message = 'the server ended its answer without a result'
         this.#pending.fail(pending, new BackendProtocolError(this.#target.name, message))
@@ -193,7 +213,7 @@ export class LegacyClient {
       case 'request':
         return this.#relay(message, asker)
       case 'notification':
-        return this.#hear(message, asker)
+        return this.#notifications.hear(message, asker)
     }
   }
 
@@ -243,11 +263,15 @@ export class LegacyClient {
   #relay(request: RequestMessage, asker: Pending | undefined): void {
     const { id, method, params } = request
     if (method === 'ping') return this.reply(resultText(id, EMPTY_OBJECT))
-    const pending = asker ?? this.#callAbout(params)
+    const pending = asker ?? this.#notifications.callAbout(params)
     const refusal =
       refusalOf(request, this.#introduction.capabilities) ??
       (pending === undefined ? NO_CALL : undefined)
     if (refusal !== undefined) return this.reply(errorText(id, refusal))
+    const unanswered = pending?.deadline.unanswered
+    // Two of one id could not be answered apart.
+    if (unanswered?.has(id) === true) return this.#listener.onNoise('two requests of one id')
+    if ((unanswered?.size ?? 0) >= MAX_ASKED) return this.reply(errorText(id, TOO_MANY))
     const { target, sessionKey } = { target: this.#target.name, ...this.#introduction }
     const progressToken = progressTokenOf(params)
     const replyTo = { target, sessionKey, upstreamSessionId: this.sessionId, id, progressToken }
@@ -262,85 +286,16 @@ export class LegacyClient {
 
   /** Sends what has no answer: what a caller says to the server. */
   reply(text: string): void {
-    void this.#transport?.notify(text)
+    if (this.#replies >= MAX_REPLIES) {
+      return this.#listener.onNoise('it asks faster than it takes answers')
+    }
+    this.#replies++
+    void this.#transport?.notify(text).then(() => this.#replies--)
   }
 
   /** Stops the patience shown while a caller was thinking. */
   answered(id: RequestId): void {
     for (const { deadline } of this.#pending.values()) deadline.answered(id)
-  }
-
-  /** The call that a message on the shared channel is about: the one that waits for its task, or the only one. */
-  #callAbout(params: RawObject): Pending | undefined {
-    const taskId = relatedTask(params)
-    if (taskId === undefined) return this.#pending.onlyCall()
-    for (const pending of this.#pending.values()) {
-      const { method, params: asked } = pending.call
-      if (method === 'tasks/result' && asked.value['taskId'] === taskId) return pending
-    }
-    return undefined
-  }
-
-  #hear({ method, params }: NotificationMessage, asker: Pending | undefined): void {
-    const kind = LIST_CHANGED[method]
-    if (kind !== undefined) return this.#listener.onListChanged(kind)
-    if (method === 'notifications/progress') return this.#progress(params)
-    if (method === 'notifications/elicitation/complete') return this.#completed(params)
-    if (method === 'notifications/tasks/status') {
-      return this.#tasks.heard(params)?.({ method, params })
-    }
-    if (method === 'notifications/message') return this.#log(params, asker)
-    if (method === 'notifications/resources/updated') {
-      const { uri } = params.value
-      if (typeof uri === 'string') this.#listener.onUpdated(uri)
-      return
-    }
-    if (method === 'notifications/cancelled') this.#withdraw(params.value['requestId'])
-  }
-
-  #log(params: RawObject, asker: Pending | undefined): void {
-    const { logger } = params.value
-    const { name } = this.#target
-    // Clients see one server: whose message it is, the logger says.
-    const attributed = withMembers(params, {
-      logger: JSON.stringify(typeof logger === 'string' ? `${name}/${logger}` : name),
-    })
-    const pending = asker ?? this.#callAbout(params)
-    if (pending?.call.notify === undefined) return this.#listener.onLog(attributed)
-    pending.call.notify({ method: 'notifications/message', params: attributed })
-  }
-
-  #withdraw(id: unknown): void {
-    for (const pending of this.#pending.values()) {
-      const wasAsked = pending.deadline.answered(id as RequestId)
-      if (wasAsked) pending.call.withdraw?.(id as RequestId)
-    }
-  }
-
-  #progress(params: RawObject): void {
-    const { progressToken, progress } = params.value
-    const pending = this.#pending.get(progressToken)
-    const wanted = pending?.call.wantsProgress === true ? pending : undefined
-    // The token of a call that made a task lives as long as the task.
-    const heard = wanted ?? this.#tasks.ofToken(progressToken as RequestId)
-    const notify = wanted?.call.notify ?? this.#tasks.ofToken(progressToken as RequestId)?.notify
-    // Only live tokens that we gave, and only values that grow, go on (mcp-protocol.md §2.5).
-    if (heard === undefined || notify === undefined) return
-    if (typeof progress !== 'number' || progress <= heard.lastProgress) return
-    heard.lastProgress = progress
-    wanted?.deadline.restart()
-    const stripped = withMembers(params, { progressToken: undefined })
-    notify({ method: 'notifications/progress', params: stripped })
-  }
-
-  /** On the stream of a call of that caller's where one runs, else outside of calls. */
-  #completed(params: RawObject): void {
-    const completed = this.#elicitations.completed(params)
-    if (completed === undefined) return
-    const { caller, notification } = completed
-    const running = [...this.#pending.values()].find(({ call }) => call.caller?.key === caller.key)
-    if (running?.call.notify === undefined) caller.notify(notification)
-    else running.call.notify(notification)
   }
 
   /** Nobody waits any more: says so to the server, so that it can stop. */

@@ -11,6 +11,8 @@ export interface Exchange {
   onEvent?(id: string | undefined, retryMs: number | undefined): void
   /** A message that came in answer: HTTP only. A stdio server answers on the channel. */
   onMessage(message: Message): void
+  /** Where no more can be taken now, when it can; HTTP only, where reading one answer holds up no other. */
+  room?(): Promise<void> | undefined
   /** The server will say no more in answer: HTTP only. */
   onEnd(): void
   onError(error: Error): void

@@ -80,8 +80,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       onListChanged: (backend: Backend, kind: ListKind) => federation.onListChanged(backend, kind),
       onStderr: ({ target }, line) =>
         logger.info({ target: target.name, stderr: line }, 'server log'),
-      onNoise: ({ target }, what) =>
-        logger.debug({ target: target.name, what }, 'not the protocol'),
+      onNoise: ({ target }, what) => logger.warn({ target: target.name, what }, 'not the protocol'),
     },
   )
   const sessions = new SessionStore(config.sessions, keys, ({ seed }) => registry.release(seed.uid))

@@ -6,6 +6,8 @@ import { SSE_KEEP_ALIVE } from '../../backends/index.js'
 const KEEP_ALIVE_MS = 15_000
 /** What may wait for a slow reader. */
 const MAX_WAITING_BYTES = 1024 * 1024
+/** What waits before those who can wait are asked to; far below the former, as much may come in one breath. */
+const FULL_BYTES = 128 * 1024
 
 const SSE_HEADERS = {
   'content-type': 'text/event-stream',
@@ -28,6 +30,19 @@ export class EventStream {
   /** More is waiting for a slow reader than should be held for it. */
   get isClogged(): boolean {
     return this.#response.writableLength > MAX_WAITING_BYTES
+  }
+
+  /** Resolves when a slow reader has caught up, or is gone; `undefined` where nothing much is waiting. */
+  room(): Promise<void> | undefined {
+    const response = this.#response
+    if (response.writableLength < FULL_BYTES || response.destroyed) return undefined
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        response.off('drain', settle).off('close', settle)
+        resolve()
+      }
+      response.once('drain', settle).once('close', settle)
+    })
   }
 
   write(text: string): void {

@@ -37,6 +37,8 @@ import type { Session } from '../session/session.js'
 /** Towards the client, while its call runs. */
 export interface WayBack {
   notify(text: string): void
+  /** Resolves when the client can take more; `undefined` where it can now. */
+  room(): Promise<void> | undefined
   /** Returns false where the client cannot be reached any more. */
   ask(text: string): boolean
 }
@@ -191,6 +193,7 @@ function callOf(
       if (session.isRunning(id)) way.notify(text)
       else session.notify(text)
     },
+    room: () => way.room(),
     ask: (request: ServerRequest) => {
       if (cancellation.isCancelled) return false
       const { replyTo } = request

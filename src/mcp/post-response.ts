@@ -43,6 +43,10 @@ export class PostResponse {
     this.#open()?.send(text)
   }
 
+  room(): Promise<void> | undefined {
+    return this.#stream?.room()
+  }
+
   /** Sends a request of a server's. Returns false where nobody can read it any more. */
   ask(text: string): boolean {
     const stream = this.#awaited === 0 ? undefined : this.#open()

@@ -74,6 +74,11 @@ export class ResumableStream {
     else this.#connection.write(event.text)
   }
 
+  /** Resolves when there is room for more; `undefined` where there is, or where nobody is connected. */
+  room(): Promise<void> | undefined {
+    return this.#connection?.room()
+  }
+
   keepAlive(): void {
     this.#connection?.keepAlive()
   }

@@ -132,6 +132,7 @@ export class SseEndpoint {
     if (message.kind !== 'request') return hearAnswer(server, session, message, tokens)
     const way = {
       notify: (text: string) => stream.write(sseMessage(text)),
+      room: () => stream.room(),
       ask: (text: string) => {
         stream.write(sseMessage(text))
         return true

@@ -237,7 +237,8 @@ describe('tasks of 2025-11-25', () => {
     const made = await session.request('tools/call', dig({ progressToken: 'mine' }))
     const taskId = taskIdOf(resultOf(made))
     const [asked] = it.upstream.asked('tools/call')
-    const { progressToken } = asked?.params['_meta'] as { progressToken: number }
+    const meta = asked?.params['_meta'] as { progressToken: number } | undefined
+    const progressToken = meta?.progressToken ?? NaN
 
     const notify = it.upstream.notifyAll.bind(it.upstream)
     await notify('notifications/progress', { progressToken, progress: 1 })

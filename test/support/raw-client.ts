@@ -126,6 +126,8 @@ export class RawSession {
       ended,
       next: (method) =>
         waitUntil(() => messages.some((it) => it['method'] === method), `${method} on the stream`),
+      pause: () => void response.pause(),
+      resume: () => void response.resume(),
       close: () => response.destroy(),
     }
   }
@@ -138,6 +140,9 @@ export interface Stream {
   readonly ids: readonly string[]
   readonly ended: Promise<void>
   next(method: string): Promise<void>
+  /** Reads nothing more until `resume`. */
+  pause(): void
+  resume(): void
   close(): void
 }
 

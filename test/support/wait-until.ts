@@ -14,3 +14,17 @@ export async function waitUntil(
     await sleep(POLL_MS)
   }
 }
+
+const STILL_MS = 300
+
+/** Waits until a figure that grows has stopped growing. */
+export async function waitUntilStill(figure: () => number): Promise<void> {
+  let before = NaN
+  let since = Date.now()
+  await waitUntil(() => {
+    const now = figure()
+    if (now !== before) since = Date.now()
+    before = now
+    return Date.now() - since > STILL_MS
+  }, 'a figure to stand still')
+}
