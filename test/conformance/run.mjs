@@ -1,5 +1,7 @@
-// `npm run conformance [-- --direct] [-- --requirements REVISION]`: the official suite against the gateway, with this
-// project's fixture server as its one backend. `--direct` leaves the gateway out, to tell the fixture's faults from ours.
+// `npm run conformance [-- --requirements REVISION] [-- --setup NAME]`: the official suite against the gateway, once for
+// each setup: `one`, with this project's fixture server as its only backend under its own names, and `federated`,
+// with two of them, called by the names under which the gateway exposes the first. `--setup direct` leaves the
+// gateway out, to tell the fixture's faults from ours.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -9,13 +11,14 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { startExposedNames } from './exposed-names.mjs'
 import { installTools } from './tools.mjs'
 
 const READY_MS = 30_000
 
 const { values } = parseArgs({
   options: {
-    direct: { type: 'boolean', default: false },
+    setup: { type: 'string', multiple: true, default: ['one', 'federated'] },
     requirements: { type: 'string', default: '2025-11-25' },
   },
 })
@@ -25,27 +28,50 @@ const folder = await mkdtemp(join(tmpdir(), 'junction-conformance-'))
 // Without this an interrupted run would leave the servers behind.
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stop(1))
 
+const SETUPS = {
+  direct: startFixture,
+  one: async () => startGateway([{ name: 'one', prefix: '', mcp: { url: await startFixture() } }]),
+  federated: async () => {
+    const [one, two] = await Promise.all([startFixture(), startFixture()])
+    const targets = [
+      { name: 'one', mcp: { url: one } },
+      { name: 'two', mcp: { url: two } },
+    ]
+    return startExposedNames(await startGateway(targets), 'one')
+  },
+}
+
 try {
   const tools = await installTools()
-  const fixture = await startFixture()
-  const url = values.direct ? fixture : await startGateway(fixture)
-  const results = here(`out/${values.requirements}`)
-  await rm(results, { recursive: true, force: true })
-  const args = ['server', '--url', url, '--requirements', values.requirements, '-o', results]
-  const suite = start(tools.node, [tools.conformance, ...args], 'inherit')
-  const [code] = await once(suite, 'exit')
-  await stop(code ?? 1)
+  let worst = 0
+  for (const setup of values.setup) {
+    if (!Object.hasOwn(SETUPS, setup)) throw new Error(`there is no setup "${setup}"`)
+    console.log(`\n--- ${values.requirements}, ${setup}`)
+    const results = here(`out/${values.requirements}/${setup}`)
+    await rm(results, { recursive: true, force: true })
+    const url = await SETUPS[setup]()
+    const args = ['server', '--url', url, '--requirements', values.requirements, '-o', results]
+    const suite = start(tools.node, [tools.conformance, ...args], 'inherit')
+    const [code] = await once(suite, 'exit')
+    worst = Math.max(worst, code ?? 1)
+    await stopChildren()
+  }
+  await stop(worst)
 } catch (error) {
   console.error(error.message)
   await stop(1)
 }
 
-async function stop(code) {
-  for (const child of children) {
+async function stopChildren() {
+  for (const child of children.splice(0)) {
     if (child.exitCode !== null || child.signalCode !== null) continue
     child.kill()
     await once(child, 'exit')
   }
+}
+
+async function stop(code) {
+  await stopChildren()
   await rm(folder, { recursive: true, force: true })
   process.exit(code)
 }
@@ -77,10 +103,9 @@ function startFixture() {
   return firstOf(child, 'the fixture', (line) => /^listening (\S+)$/.exec(line)?.[1])
 }
 
-/** Gives the URL of a gateway that has this one server behind it, under its own names. */
-async function startGateway(fixture) {
+/** Gives the URL of a gateway with these targets. */
+async function startGateway(targets) {
   const file = join(folder, 'junction.json')
-  const targets = [{ name: 'fixture', prefix: '', mcp: { url: fixture } }]
   await writeFile(file, JSON.stringify({ listen: { port: 0 }, targets }))
   const cli = here('../../dist/src/cli.js')
   const child = start(process.execPath, [cli, 'serve', '--config', file])
