@@ -127,8 +127,7 @@ export class Backend {
     for (let attempt = 0; ; attempt++) {
       const client = await this.#sessions.get(call.caller)
       try {
-        // What becomes of a task is told outside of calls.
-        if (call.params.value['task'] !== undefined) await client.listen()
+        if (mayHearUnasked(call)) await client.listen()
         return await client.request(call, timeoutMs)
       } catch (error) {
         if (!(error instanceof UpstreamSessionLostError)) throw error
@@ -343,4 +342,16 @@ export class Backend {
     for (const wake of this.#waiting.splice(0)) wake()
     this.#listener.onState(this, state)
   }
+}
+
+/**
+ * Whether the server may say something about the call that does not come on its answer stream: what becomes of a task
+ * does not, and servers that answer with JSON have no such stream.
+ */
+function mayHearUnasked({ params, wantsProgress, caller }: Call): boolean {
+  if (wantsProgress || caller.logLevel !== undefined || params.value['task'] !== undefined) {
+    return true
+  }
+  const { sampling, elicitation, roots } = caller.capabilities
+  return sampling !== undefined || elicitation !== undefined || roots !== undefined
 }

@@ -279,6 +279,7 @@ export class VirtualServer {
   }
 
   async #aboutTask(call: Call): Promise<RawObject> {
+    if (!this.offers('tasks')) throw new UnknownMethodError(`Method not found: ${call.method}`)
     const taskId = stringParam(call, 'taskId')
     const place = this.#options.taskIds.open(taskId, call.caller.principal)
     const keeper = place && this.#options.keepers().get(place.target)

@@ -13,8 +13,8 @@ export interface Requirement {
   readonly strength: 'M' | 'S' | 'G'
   readonly text: string
   readonly source: string
-  /** The later issue that makes the line hold: 3 rest of the 2025 era, 4 2026-07-28, 6 authorization, 7 telemetry, 8 scale. */
-  readonly owner?: 3 | 4 | 6 | 7 | 8
+  /** The later issue that makes the line hold: 4 2026-07-28, 6 authorization, 7 telemetry, 8 scale. */
+  readonly owner?: 4 | 6 | 7 | 8
 }
 
 // A line is a requirement.
@@ -73,22 +73,22 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 51, strength: 'M', text: 'Unsupported MCP-Protocol-Version on a legacy request → 400; absent → session version or 25-03', source: 'L5' },
   { id: 52, strength: 'M', text: 'GET answers SSE or 405', source: 'L5' },
   { id: 53, strength: 'M', text: 'Each message on exactly one stream of a session', source: 'L5' },
-  { id: 54, strength: 'M', text: 'Replay after Last-Event-ID only from the same stream; event ids unique per session', source: 'L5', owner: 3 },
+  { id: 54, strength: 'M', text: 'Replay after Last-Event-ID only from the same stream; event ids unique per session', source: 'L5' },
   { id: 55, strength: 'S', text: 'Legacy disconnect does not cancel', source: 'L5' },
   { id: 56, strength: 'S', text: 'DELETE ends the session and its upstream sessions', source: 'L5' },
   { id: 57, strength: 'M', text: 'On upstream 404 with session id: new initialize without session id', source: 'L5' },
   { id: 58, strength: 'M', text: '25-03 sessions accept batches; others refuse', source: '2025-03-26 basic/index, 2025-06-18 changelog' },
   { id: 59, strength: 'M', text: 'Only negotiated capabilities used on legacy hops', source: '2025-11-25 basic/lifecycle' },
-  { id: 60, strength: 'M', text: 'initialize never cancelled; task calls cancelled via tasks/cancel', source: '2025-11-25 basic/utilities/cancellation', owner: 3 },
+  { id: 60, strength: 'M', text: 'initialize never cancelled; task calls cancelled via tasks/cancel', source: '2025-11-25 basic/utilities/cancellation' },
   { id: 61, strength: 'M', text: 'ping answered promptly on legacy hops', source: '2025-11-25 basic/utilities/ping' },
   { id: 62, strength: 'S', text: 'Requests before initialized limited to ping/logging', source: '2025-11-25 basic/lifecycle' },
-  { id: 63, strength: 'M', text: 'Server→client requests tied to an in-flight client request', source: 'SEP-2260, MR', owner: 3 },
-  { id: 64, strength: 'M', text: '25-11 task rules: related-task on all messages, tasks/result blocking, context binding', source: '2025-11-25 basic/utilities/tasks', owner: 3 },
+  { id: 63, strength: 'M', text: 'Server→client requests tied to an in-flight client request', source: 'SEP-2260, MR' },
+  { id: 64, strength: 'M', text: '25-11 task rules: related-task on all messages, tasks/result blocking, context binding', source: '2025-11-25 basic/utilities/tasks' },
   { id: 65, strength: 'M', text: 'Ext tasks: no resultType task without the declared extension; -32021 to non-declaring callers', source: 'ext-tasks', owner: 4 },
   { id: 66, strength: 'M', text: 'Ext tasks: Mcp-Name = taskId; tasks/get resultType complete; unknown id -32602', source: 'ext-tasks', owner: 4 },
   { id: 67, strength: 'M', text: 'Ext tasks: params.task ignored; tasks/result and tasks/list → -32601', source: 'ext-tasks', owner: 4 },
-  { id: 68, strength: 'M', text: 'notifications/elicitation/complete only to the initiating client', source: '2025-11-25 client/elicitation', owner: 3 },
-  { id: 69, strength: 'M', text: 'URL elicitation: url not prefetched, no secrets via form', source: '2026-07-28 client/elicitation', owner: 3 },
+  { id: 68, strength: 'M', text: 'notifications/elicitation/complete only to the initiating client', source: '2025-11-25 client/elicitation' },
+  { id: 69, strength: 'M', text: 'URL elicitation: url not prefetched, no secrets via form', source: '2026-07-28 client/elicitation' },
   { id: 70, strength: 'M', text: 'PRM served with ≥1 authorization server', source: 'A/authorization-server-discovery', owner: 6 },
   { id: 71, strength: 'M', text: '401 on missing/invalid/expired token; resource_metadata in header or well-known', source: 'A', owner: 6 },
   { id: 72, strength: 'S', text: '403 insufficient_scope with scope and resource_metadata', source: 'A', owner: 6 },

@@ -189,7 +189,7 @@ describe('tasks of 2025-11-25', () => {
     const a = await openSession(`${it.gateway.url}/a`)
     const b = await openSession(`${it.gateway.url}/b`)
     expect(resultOf(await a.request('tasks/get', { taskId }))['taskId']).toBe(taskId)
-    expect(codeOf(await b.request('tasks/get', { taskId }))).toBe(-32602)
+    expect(codeOf(await b.request('tasks/get', { taskId }))).toBe(-32601)
   })
 
   it('are not promised for tools of servers that have none, nor to older clients', async () => {

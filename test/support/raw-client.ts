@@ -102,7 +102,12 @@ export class RawSession {
 
   /** Begins a request and collects what comes on its stream. */
   begin(method: string, params: JsonObject): Promise<Stream> {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: ++this.#lastId, method, params })
+    return this.beginAs(++this.#lastId, method, params)
+  }
+
+  /** The same, under an id of the test's. */
+  beginAs(id: number, method: string, params: JsonObject): Promise<Stream> {
+    const body = JSON.stringify({ jsonrpc: '2.0', id, method, params })
     return this.#follow('POST', body, this.headers)
   }
 

@@ -1,0 +1,187 @@
+/**
+ * What a client and a server can say to each other, said through the gateway: one body of tests for every pair of
+ * transports and revisions. Client and server are the SDK's.
+ */
+import type { Client } from '@modelcontextprotocol/client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { JsonObject } from '../../backends/index.js'
+import { waitUntil } from '../support/wait-until.js'
+import { z } from 'zod'
+
+const ANY_RESULT = z.record(z.string(), z.unknown())
+
+export interface Link extends AsyncDisposable {
+  readonly client: Client
+  /** Notifications that no handler of the SDK's own took. */
+  readonly heard: readonly { readonly method: string; readonly params: JsonObject }[]
+}
+
+export interface ContractOptions {
+  /** Has a gateway with one target, `t`, at the server of this transport, and a client connected to it. */
+  readonly connect: () => Promise<Link>
+  readonly hasTasks: boolean
+}
+
+/** What the client answers to what servers ask. */
+export const ANSWERS: Readonly<Record<string, JsonObject>> = {
+  'sampling/createMessage': {
+    model: 'm',
+    role: 'assistant',
+    content: { type: 'text', text: 'sampled' },
+  },
+  'elicitation/create': { action: 'accept', content: { name: 'Ada' } },
+  'roots/list': { roots: [{ uri: 'file:///work', name: 'work' }] },
+}
+
+const QUESTIONS: Readonly<Record<string, JsonObject>> = {
+  sampling: {
+    method: 'sampling/createMessage',
+    params: { messages: [{ role: 'user', content: { type: 'text', text: '?' } }], maxTokens: 9 },
+  },
+  'elicitation by form': {
+    method: 'elicitation/create',
+    params: {
+      message: 'Who?',
+      requestedSchema: { type: 'object', properties: { name: { type: 'string' } } },
+    },
+  },
+  'elicitation by URL': {
+    method: 'elicitation/create',
+    params: { mode: 'url', message: 'Go', url: 'https://example.com/x', elicitationId: '1' },
+  },
+  roots: { method: 'roots/list' },
+}
+
+export function describeContract(name: string, options: ContractOptions): void {
+  // oxlint-disable-next-line vitest/valid-title -- the pair of transports and revisions is the title
+  describe(name, () => {
+    let link: Link
+    beforeAll(async () => {
+      link = await options.connect()
+    })
+    afterAll(() => link[Symbol.asyncDispose]())
+
+    const call = (tool: string, given: JsonObject = {}) =>
+      link.client.callTool({ name: `t__${tool}`, arguments: given })
+    const textOf = (result: Awaited<ReturnType<typeof call>>) =>
+      result.content[0]?.type === 'text' ? result.content[0].text : undefined
+
+    it('a call and its result', async () => {
+      const result = await call('plain', { a: 7 })
+      expect(textOf(result)).toBe('plain 7')
+      expect(result._meta).toMatchObject({ 'example.com/k': 1 })
+    })
+
+    it('a result that is an error', async () => {
+      const result = await call('fail')
+      expect([result.isError, textOf(result)]).toEqual([true, 'it failed'])
+    })
+
+    it('an error', async () => {
+      await expect(call('throw')).rejects.toMatchObject({ code: -32050, data: { why: 'so' } })
+    })
+
+    it('structured content', async () => {
+      expect(await call('structured')).toMatchObject({ structuredContent: { n: 1 } })
+    })
+
+    it('progress', async () => {
+      // The SDK loses progress that arrives together with the result.
+      link.client.removeNotificationHandler('notifications/progress')
+      const _meta = { progressToken: 'mine' }
+      await link.client.callTool({ name: 't__progress', arguments: {}, _meta })
+      const heard = () => link.heard.filter((it) => it.method === 'notifications/progress')
+      await waitUntil(() => heard().length >= 3, 'the progress')
+      expect(heard().map((it) => it.params)).toEqual(
+        [1, 2, 3].map((progress) => ({ progress, progressToken: 'mine', total: 3 })),
+      )
+    })
+
+    it('log messages, at the level asked for', async () => {
+      await link.client.setLoggingLevel('warning')
+      await call('log')
+      const logged = () => link.heard.filter((it) => it.method === 'notifications/message')
+      await waitUntil(() => logged().length > 0, 'the log message')
+      expect(logged().map((it) => it.params)).toEqual([
+        { level: 'warning', logger: 't/l', data: 'said' },
+      ])
+    })
+
+    it.each(Object.keys(QUESTIONS))('%s in the middle of a call', async (question) => {
+      const asked = QUESTIONS[question] as { method: string }
+      const answer: unknown = JSON.parse(textOf(await call('ask', asked)) ?? '')
+      expect(answer).toEqual(ANSWERS[asked.method])
+    })
+
+    it('cancellation', async () => {
+      const cancel = new AbortController()
+      const key = name
+      const running = link.client.callTool(
+        { name: 't__hang', arguments: { key } },
+        { signal: cancel.signal },
+      )
+      // The SDK cancels what it has sent.
+      await call('plain')
+      cancel.abort()
+      await expect(running).rejects.toThrow(/abort/i)
+      const isCancelled = async () => textOf(await call('cancelled', { key })) === 'true'
+      await waitUntil(isCancelled, 'the server to hear of it')
+    })
+
+    it('resources, prompts and completions', async () => {
+      const { contents } = await link.client.readResource({ uri: 'contract://note' })
+      expect(contents).toEqual([{ uri: 'contract://note', text: 'a note' }])
+      const { messages } = await link.client.getPrompt({
+        name: 't__greet',
+        arguments: { who: 'Ada' },
+      })
+      expect(messages[0]?.content).toEqual({ type: 'text', text: 'Greet Ada' })
+      const ref = { type: 'ref/prompt', name: 't__greet' } as const
+      const { completion } = await link.client.complete({
+        ref,
+        argument: { name: 'who', value: 'A' },
+      })
+      expect(completion.values).toEqual(['A!'])
+    })
+
+    it('subscriptions to resources', async () => {
+      await link.client.subscribeResource({ uri: 'contract://note' })
+      await call('touch')
+      const updates = () => link.heard.filter((it) => it.method.endsWith('/updated'))
+      await waitUntil(() => updates().length > 0, 'the update')
+      expect(updates()).toEqual([
+        { method: 'notifications/resources/updated', params: { uri: 'contract://note' } },
+      ])
+      await link.client.unsubscribeResource({ uri: 'contract://note' })
+    })
+
+    it('changes of lists', async () => {
+      const tool = `added-by-${name.replaceAll(/[^a-z0-9]/gi, '')}`
+      await call('add', { name: tool })
+      const changes = () => link.heard.filter((it) => it.method.endsWith('tools/list_changed'))
+      await waitUntil(() => changes().length > 0, 'the change')
+      const { tools } = await link.client.listTools()
+      expect(tools.map((it) => it.name)).toContain(`t__${tool}`)
+      expect(textOf(await call(tool))).toBe(`added tool ${tool}`)
+    })
+
+    it('pings', async () => {
+      await expect(link.client.ping()).resolves.toEqual({})
+    })
+
+    it('tasks, from the revision on that has them', async () => {
+      const capabilities = link.client.getServerCapabilities() as JsonObject
+      expect(capabilities['tasks'] !== undefined).toBe(options.hasTasks)
+      if (!options.hasTasks) return
+      const request = (method: string, params: JsonObject) =>
+        link.client.request({ method, params }, ANY_RESULT)
+      const made = await request('tools/call', { name: 't__task', arguments: {}, task: {} })
+      const { taskId } = made['task'] as { taskId: string }
+      expect(await request('tasks/get', { taskId })).toMatchObject({ taskId, status: 'completed' })
+      expect(await request('tasks/result', { taskId })).toMatchObject({
+        content: [{ type: 'text', text: 'task done' }],
+        _meta: { 'io.modelcontextprotocol/related-task': { taskId } },
+      })
+    })
+  })
+}

@@ -1,0 +1,33 @@
+/** A server program as a process of its own, which prints `listening URL` when it is ready. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+export interface ListeningProcess extends AsyncDisposable {
+  readonly url: string
+}
+
+export async function startListening(
+  program: string,
+  ...args: readonly string[]
+): Promise<ListeningProcess> {
+  const child = spawn(process.execPath, [program, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const [, found] = /^listening (\S+)$/.exec(line) ?? []
+      if (found !== undefined) resolve(found)
+    })
+    child.once('exit', (code) => reject(new Error(`${program} exited with ${code}`)))
+  })
+  return {
+    url,
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exited
+    },
+  }
+}
