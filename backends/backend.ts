@@ -5,25 +5,27 @@
  */
 import { setMaxListeners } from 'node:events'
 import { BackOff } from './back-off.js'
-import type { Call, Caller, ReplyTo } from './call.js'
+import type { Call, Caller, Era, ReplyTo } from './call.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
 import { Connector } from './connector.js'
+import { InputLoop } from './input-loop.js'
+import { ParkedCalls } from './parked-calls.js'
 import {
   BackendUnreachableError,
   isBackendError,
   reasonOf,
   UpstreamSessionLostError,
 } from './errors.js'
-import type { LegacyClient } from './legacy-client.js'
 import type { ListKind, ServerDescription } from './server-description.js'
 import type { Target } from './target.js'
 import type { TaskIds } from './task-calls.js'
 import { isTaskCall, translateTaskAnswer, translateTaskCall } from './task-calls.js'
+import type { UpstreamClient } from './upstream-client.js'
 import type { ErrorMessage, ResultMessage } from './wire/json-rpc.js'
 import { errorText, notificationText, resultText } from './wire/json-rpc.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
-import { EMPTY_OBJECT, withMembers } from './wire/raw-json.js'
+import { withMembers } from './wire/raw-json.js'
 
 /** `since` is in milliseconds since the epoch. */
 export type BackendState =
@@ -61,10 +63,14 @@ export class Backend {
   readonly #sessions: CallerSessions
   readonly #closing = new AbortController()
   #state: BackendState = { status: 'connecting', since: Date.now() }
-  #monitor: LegacyClient | undefined
+  #monitor: UpstreamClient | undefined
   #loseMonitor: (reason: Error) => void = () => undefined
   #waiting: (() => void)[] = []
   readonly #noise = new Set<string>()
+  readonly #inputLoop: InputLoop
+  readonly #parkedCalls: ParkedCalls
+  /** What the server spoke when it was last connected. */
+  #lastEra: Era = 'legacy'
   #running = 0
   #onIdle: () => void = () => undefined
 
@@ -75,10 +81,13 @@ export class Backend {
     this.#sessions = new CallerSessions(target, {
       open: (key, capabilities, sessionListener) => this.#open(key, capabilities, sessionListener),
       monitor: () => this.#monitorSoon(),
+      era: () => this.#monitor?.era ?? this.#lastEra,
       timeoutMs: target.timeouts.openMs,
     })
     // Each session being opened listens to it.
     setMaxListeners(0, this.#closing.signal)
+    this.#inputLoop = new InputLoop(target)
+    this.#parkedCalls = new ParkedCalls(target)
     this.#connector = new Connector(target, (line) => listener.onStderr(this, line))
   }
 
@@ -128,7 +137,7 @@ export class Backend {
       const client = await this.#sessions.get(call.caller)
       try {
         if (mayHearUnasked(call)) await client.listen()
-        return await client.request(call, timeoutMs)
+        return await this.#request(client, call, timeoutMs)
       } catch (error) {
         if (!(error instanceof UpstreamSessionLostError)) throw error
         this.#sessions.discard(client)
@@ -136,6 +145,14 @@ export class Backend {
         if (attempt > 0) throw error
       }
     }
+  }
+
+  /** Between eras, what the server asks in the course of the call has to find another way to the caller. */
+  #request(client: UpstreamClient, call: Call, timeoutMs: number): Promise<RawObject> {
+    if (client.era === call.caller.era) return client.request(call, timeoutMs)
+    return client.era === 'modern'
+      ? this.#inputLoop.run(call, (it) => client.request(it, timeoutMs))
+      : this.#parkedCalls.run(call, client, timeoutMs)
   }
 
   /**
@@ -162,6 +179,7 @@ export class Backend {
     answer: ResultMessage | ErrorMessage,
   ): Promise<void> {
     const { id } = replyTo
+    if (this.#inputLoop.settle(id, answer)) return
     const client = this.#clientOf(replyTo)
     const text =
       answer.kind === 'error'
@@ -211,13 +229,14 @@ export class Backend {
     if (this.#state.status === 'closed') return
     this.#setState({ status: 'closed', since: Date.now() })
     this.#closing.abort()
+    this.#parkedCalls.close()
     this.#loseMonitor(this.#unreachable())
     await Promise.all([this.#monitor?.close(), this.#sessions.close()])
     await this.#connector.close()
   }
 
   /** The session that a server's request came from, where this process holds it. */
-  #clientOf({ sessionKey, upstreamSessionId }: ReplyTo): LegacyClient | undefined {
+  #clientOf({ sessionKey, upstreamSessionId }: ReplyTo): UpstreamClient | undefined {
     const isOurs = sessionKey === MONITOR
     const client = isOurs ? this.#monitor : this.#sessions.openClient(sessionKey)
     return client?.sessionId === upstreamSessionId ? client : undefined
@@ -230,7 +249,7 @@ export class Backend {
   }
 
   /** A server that is just being started again is worth waiting for; one that failed to start is not. */
-  async #monitorSoon(): Promise<LegacyClient> {
+  async #monitorSoon(): Promise<UpstreamClient> {
     while (this.#state.status === 'connecting') {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
@@ -247,7 +266,7 @@ export class Backend {
     sessionKey: string,
     capabilities: JsonObject,
     sessionListener: SessionListener,
-  ): Promise<LegacyClient> {
+  ): Promise<UpstreamClient> {
     const listener = {
       ...sessionListener,
       onListChanged: (kind: ListKind) => this.#listener.onListChanged(this, kind),
@@ -278,7 +297,7 @@ export class Backend {
   /** Connects and stays connected for as long as that goes. Returns why it ended. */
   async #monitorOnce(onStable: () => void): Promise<Error> {
     const loss = new Promise<Error>((resolve) => (this.#loseMonitor = resolve))
-    let client: LegacyClient
+    let client: UpstreamClient
     try {
       client = await this.#open(
         MONITOR,
@@ -295,6 +314,7 @@ export class Backend {
     const lost = await Promise.race([client.listen(), loss])
     if (lost === undefined && !this.#closing.signal.aborted) {
       this.#monitor = client
+      this.#lastEra = client.era
       this.#noise.clear()
       this.#sessions.shared.onOpen(client)
       this.#setState({ status: 'ready', since: Date.now(), server: client.server })
@@ -313,12 +333,10 @@ export class Backend {
    * A server that keeps no GET stream, or whose host vanished without a word, shows only when asked. A busy
    * child process is left alone: its exit is heard.
    */
-  #startPings(client: LegacyClient): NodeJS.Timeout | undefined {
+  #startPings(client: UpstreamClient): NodeJS.Timeout | undefined {
     if (this.target.endpoint.kind !== 'http') return undefined
-    const request = { method: 'ping', params: EMPTY_OBJECT }
     return setInterval(() => {
-      client.request(request, this.target.timeouts.openMs).catch((error: unknown) => {
-        // An error answer is an answer all the same.
+      client.ping(this.target.timeouts.openMs).catch((error: unknown) => {
         if (isBackendError(error)) this.#loseMonitor(error)
       })
     }, PING_INTERVAL_MS).unref()

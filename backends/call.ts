@@ -7,17 +7,26 @@ import type { Cancellation } from './cancellation.js'
 import type { LogLevel } from './log-level.js'
 import type { TargetName } from './target.js'
 import type { RequestId } from './wire/json-rpc.js'
+import type { ParamHeader } from './wire/modern.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
+
+/** How a peer speaks: with sessions, up to 2025-11-25, or without, from 2026-07-28 on. It belongs to a hop. */
+export type Era = 'legacy' | 'modern'
 
 /** Whom a call is made for: what an upstream session may depend on, and no more. */
 export interface Caller {
+  /**
+   * A legacy caller can be asked things while its call runs; a modern one gets them as a result of its call, and
+   * calls again with the answers.
+   */
+  readonly era: Era
   /** One upstream session for each key and backend. */
   readonly key: string
   /** Upstream sessions and processes are never shared between principals. */
   readonly principal: string
   /** What the caller can be asked for, as it declared it. */
   readonly capabilities: JsonObject
-  /** The log messages that the caller asked for; undefined where it did not say. */
+  /** The log messages that the caller asked for, the most talkative where it varies; undefined where it did not say. */
   readonly logLevel: LogLevel | undefined
   /** The way to the caller for what belongs to no call. */
   notify(notification: CallerNotification): void
@@ -64,10 +73,22 @@ export interface ServerRequest {
   readonly replyTo: ReplyTo
 }
 
+/** What of a tool's definition matters to those who call it. */
+export interface ToolTraits {
+  /** Arguments that go into headers as well. */
+  readonly paramHeaders: readonly ParamHeader[]
+  /** Whether it can run as a task of 2025-11-25. */
+  readonly taskSupport: 'forbidden' | 'optional' | 'required'
+}
+
 export interface Call {
   readonly method: string
   readonly params: RawObject
   readonly caller: Caller
+  /** For `tools/call`. */
+  readonly tool?: ToolTraits
+  /** The log messages that this call is to bring; undefined for none, or for those the server thinks fit. */
+  readonly logLevel: LogLevel | undefined
   /** Cancelled when the caller withdraws the request. */
   readonly cancellation: Cancellation
   /** Whether the caller wants to hear of progress. */
@@ -76,8 +97,11 @@ export interface Call {
   readonly notify: (notification: CallNotification) => void
   /** Resolves when the caller can take more of what it is told; `undefined` where it can now. */
   readonly room: () => Promise<void> | undefined
-  /** Passes a server's request on to the caller. Returns false where the caller cannot be reached any more. */
-  readonly ask: (request: ServerRequest) => boolean
+  /**
+   * Passes a server's request on to the caller. Returns false where the caller cannot be reached any more. A modern
+   * caller cannot be asked so.
+   */
+  readonly ask: ((request: ServerRequest) => boolean) | undefined
   /** The server withdraws a request. */
   readonly withdraw: (id: RequestId) => void
 }

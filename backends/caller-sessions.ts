@@ -3,16 +3,16 @@
  * brought to the state they had (log level, subscriptions) when they had to be opened anew.
  */
 import { BackOff } from './back-off.js'
-import type { Caller } from './call.js'
+import type { Caller, Era } from './call.js'
 import { ANONYMOUS } from './call.js'
-import type { LegacyClient } from './legacy-client.js'
 import { LOG_LEVELS } from './log-level.js'
 import type { LogLevel } from './log-level.js'
 import { relayedCapabilities } from './server-requests.js'
 import type { Target } from './target.js'
+import type { UpstreamClient } from './upstream-client.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
 import { JsonRpcError, notificationText } from './wire/json-rpc.js'
-import { isJsonObject, RawJson } from './wire/raw-json.js'
+import { isJsonObject } from './wire/raw-json.js'
 
 /** The key of the backend's own session. Callers' keys are never empty. */
 export const MONITOR = ''
@@ -26,15 +26,17 @@ export interface SessionListener {
 
 export interface SessionOpener {
   /** Opens a session of its own for `key`. */
-  open(key: string, capabilities: JsonObject, listener: SessionListener): Promise<LegacyClient>
+  open(key: string, capabilities: JsonObject, listener: SessionListener): Promise<UpstreamClient>
   /** The backend's own session, once it is there. */
-  monitor(): Promise<LegacyClient>
+  monitor(): Promise<UpstreamClient>
+  /** What the server turned out to speak. */
+  era(): Era
   readonly timeoutMs: number
 }
 
 interface CallerSession {
-  opened: Promise<LegacyClient>
-  client: LegacyClient | undefined
+  opened: Promise<UpstreamClient>
+  client: UpstreamClient | undefined
 }
 
 /** Who uses one session, and for what. It outlives the session itself. */
@@ -50,6 +52,8 @@ export class CallerSessions {
   readonly #opener: SessionOpener
   readonly #sessions = new Map<string, CallerSession>()
   readonly #uses = new Map<string, Use>()
+  /** The sessions that each caller uses: one, and another where the server changed what it speaks. */
+  readonly #keys = new Map<string, Set<string>>()
   readonly #closing = new AbortController()
 
   constructor(target: Target, opener: SessionOpener) {
@@ -58,19 +62,19 @@ export class CallerSessions {
   }
 
   /** The caller's session, opened if need be. */
-  get(caller: Caller): Promise<LegacyClient> {
+  get(caller: Caller): Promise<UpstreamClient> {
     const key = this.#keyOf(caller)
     this.#use(key, caller)
     return this.#session(key)
   }
 
   /** A session that is open already. */
-  openClient(key: string): LegacyClient | undefined {
+  openClient(key: string): UpstreamClient | undefined {
     return this.#sessions.get(key)?.client
   }
 
   /** The server no longer knows this session: the next use opens another. */
-  discard(client: LegacyClient): void {
+  discard(client: UpstreamClient): void {
     for (const [key, session] of this.#sessions) {
       if (session.client === client) this.#sessions.delete(key)
     }
@@ -88,38 +92,41 @@ export class CallerSessions {
 
   /** The caller's roots are others than before. Only a server that was told of roots hears of it. */
   rootsChanged(caller: Caller): void {
-    const { roots } = relayedCapabilities(caller.capabilities, this.#target)
+    const { roots } = relayedCapabilities(caller, this.#target)
     if (!isJsonObject(roots) || roots['listChanged'] !== true) return
     this.openClient(this.#keyOf(caller))?.reply(
       notificationText('notifications/roots/list_changed'),
     )
   }
 
-  /** @throws what `LegacyClient.request` throws; then nothing is subscribed */
+  /** @throws what `UpstreamClient.request` throws; then nothing is subscribed */
   async subscribe(caller: Caller, uri: string, onUpdated: (uri: string) => void): Promise<void> {
     const key = this.#keyOf(caller)
     const { subscriptions } = this.#use(key, caller)
     const client = await this.#session(key)
-    await client.listen()
-    await this.#ask(client, 'resources/subscribe', uri)
+    const others = subscriptions.get(uri)
+    // On a session for several callers the server has been asked already.
+    if (others === undefined || others.size === 0) {
+      await client.subscribe(uri, this.#opener.timeoutMs)
+    }
     const listeners = subscriptions.get(uri) ?? new Map<string, (uri: string) => void>()
     listeners.set(caller.key, onUpdated)
     subscriptions.set(uri, listeners)
   }
 
-  /** @throws what `LegacyClient.request` throws */
+  /** @throws what `UpstreamClient.request` throws */
   async unsubscribe(caller: Caller, uri: string): Promise<void> {
     const key = this.#keyOf(caller)
     const use = this.#uses.get(key)
     if (use === undefined || !this.#drop(use, caller.key, uri)) return
-    await this.#ask(await this.#session(key), 'resources/unsubscribe', uri)
+    await (await this.#session(key)).unsubscribe(uri, this.#opener.timeoutMs)
   }
 
   /** The caller is gone: ends the sessions that nobody else uses. */
   release(callerKey: string): void {
-    const { endpoint } = this.#target
-    const isShared = endpoint.kind === 'stdio' && endpoint.scope !== 'session'
-    for (const key of isShared ? [...this.#uses.keys()] : [callerKey]) {
+    const keys = this.#keys.get(callerKey) ?? []
+    this.#keys.delete(callerKey)
+    for (const key of keys) {
       const use = this.#uses.get(key)
       if (use === undefined || !use.callers.delete(callerKey)) continue
       for (const uri of use.subscriptions.keys()) {
@@ -142,7 +149,7 @@ export class CallerSessions {
     onUpdated: (uri: string) => this.#updated(MONITOR, uri),
     onLog: (params: RawObject) => this.#log(MONITOR, params),
     /** It was opened anew. */
-    onOpen: (client: LegacyClient) => {
+    onOpen: (client: UpstreamClient) => {
       const use = this.#uses.get(MONITOR)
       if (use !== undefined) void this.#prepare(client, use).catch(() => undefined)
     },
@@ -153,6 +160,7 @@ export class CallerSessions {
     const sessions = [...this.#sessions.values()]
     this.#sessions.clear()
     this.#uses.clear()
+    this.#keys.clear()
     await Promise.all(
       sessions.map(({ opened }) =>
         opened.then(
@@ -166,8 +174,14 @@ export class CallerSessions {
   /** Callers share a session where the scope of a child lets them, and where they can be asked for the same. */
   #keyOf(caller: Caller): string {
     const { endpoint } = this.#target
-    if (endpoint.kind === 'http' || endpoint.scope === 'session') return caller.key
-    const profile = JSON.stringify(relayedCapabilities(caller.capabilities, this.#target))
+    const isModern = this.#opener.era() === 'modern'
+    // Each request says for itself whom it is for.
+    if (endpoint.kind === 'http' && isModern) return MONITOR
+    if (caller.era === 'legacy' && (endpoint.kind === 'http' || endpoint.scope === 'session')) {
+      return caller.key
+    }
+    const profile = isModern ? '{}' : JSON.stringify(relayedCapabilities(caller, this.#target))
+    if (endpoint.kind === 'http') return `${caller.principal} ${profile}`
     // Anonymous callers are one principal, and our own: those who can be asked nothing share our child.
     const isOurs = endpoint.scope === 'shared' || caller.principal === ANONYMOUS
     if (isOurs && profile === '{}') return MONITOR
@@ -177,19 +191,20 @@ export class CallerSessions {
   #use(key: string, caller: Caller): Use {
     const known = this.#uses.get(key)
     const use = known ?? {
-      capabilities: relayedCapabilities(caller.capabilities, this.#target),
+      capabilities: relayedCapabilities(caller, this.#target),
       callers: new Map(),
       subscriptions: new Map(),
     }
     if (known === undefined) this.#uses.set(key, use)
     const isNew = !use.callers.has(caller.key)
     use.callers.set(caller.key, caller)
+    if (isNew) this.#keys.set(caller.key, (this.#keys.get(caller.key) ?? new Set()).add(key))
     // A session opened for others does not know yet what this one wants to hear.
     if (isNew && caller.logLevel !== undefined) void this.setLogLevel(caller).catch(() => undefined)
     return use
   }
 
-  #session(key: string): Promise<LegacyClient> {
+  #session(key: string): Promise<UpstreamClient> {
     if (key === MONITOR) return this.#opener.monitor()
     return (this.#sessions.get(key) ?? this.#open(key)).opened
   }
@@ -204,7 +219,7 @@ export class CallerSessions {
     return session
   }
 
-  async #opened(key: string, forget: () => void): Promise<LegacyClient> {
+  async #opened(key: string, forget: () => void): Promise<UpstreamClient> {
     const use = this.#uses.get(key)
     const client = await this.#opener.open(key, use?.capabilities ?? {}, {
       onUpdated: (uri) => this.#updated(key, uri),
@@ -242,31 +257,21 @@ export class CallerSessions {
   }
 
   /** Brings a new session to the state that its users left the last one in. */
-  async #prepare(client: LegacyClient, use: Use): Promise<void> {
+  async #prepare(client: UpstreamClient, use: Use): Promise<void> {
     await this.#level(client, use)
-    if (use.subscriptions.size === 0) return
-    await client.listen()
-    for (const uri of use.subscriptions.keys()) await this.#ask(client, 'resources/subscribe', uri)
+    for (const uri of use.subscriptions.keys()) await client.subscribe(uri, this.#opener.timeoutMs)
   }
 
   /** One level for all who share the session: the most talkative. Each hears of it what it asked for. */
-  async #level(client: LegacyClient, { callers }: Use): Promise<void> {
-    if (client.server.capabilities['logging'] === undefined) return
+  async #level(client: UpstreamClient, { callers }: Use): Promise<void> {
     const wanted = new Set<LogLevel | undefined>([...callers.values()].map((it) => it.logLevel))
     const level = LOG_LEVELS.find((it) => wanted.has(it))
-    if (level === undefined) return
-    const params = RawJson.fromValue<JsonObject>({ level })
-    await client.request({ method: 'logging/setLevel', params }, this.#opener.timeoutMs)
-  }
-
-  async #ask(client: LegacyClient, method: string, uri: string): Promise<void> {
-    const params = RawJson.fromValue<JsonObject>({ uri })
-    await client.request({ method, params }, this.#opener.timeoutMs)
+    if (level !== undefined) await client.setLogLevel(level, this.#opener.timeoutMs)
   }
 
   #unsubscribeSilently(key: string, uri: string): void {
     this.#session(key)
-      .then((client) => this.#ask(client, 'resources/unsubscribe', uri))
+      .then((client) => client.unsubscribe(uri, this.#opener.timeoutMs))
       .catch(() => undefined)
   }
 

@@ -1,25 +1,33 @@
 /**
- * The ways to one upstream server: opens sessions over the transport of its target, and finds out which one an `mcp`
- * target really speaks.
+ * The ways to one upstream server: finds out which era it speaks and, for a server of the 2025 era, which transport,
+ * and opens clients accordingly.
  */
 import { Pool } from 'undici'
-import { BackendProtocolError } from './errors.js'
+import type { Era } from './call.js'
+import { BackendProtocolError, BackendTimeoutError, BackendUnreachableError } from './errors.js'
 import { HttpTransport } from './http-transport.js'
-import type { Introduction } from './legacy-client.js'
 import { LegacyClient } from './legacy-client.js'
+import { ModernClient, NotModernError } from './modern-client.js'
+import { ModernHttpTransport } from './modern-http-transport.js'
 import type { ClientListener } from './server-description.js'
 import { SseTransport } from './sse-transport.js'
 import { openStdioTransport } from './stdio-transport.js'
 import type { Target } from './target.js'
 import type { OpenTransport } from './transport.js'
+import type { Introduction, UpstreamClient } from './upstream-client.js'
 
 /** How servers that know HTTP+SSE alone answer an `initialize` by POST. */
 const SSE_STATUSES: ReadonlySet<number> = new Set([400, 404, 405])
+/** A server may be replaced by a newer one at the same address, and an old verdict would never show as wrong. */
+const VERDICT_MS = 10 * 60_000
+/** Of the time for opening, what a child may leave our first question without an answer. */
+const PROBE_SHARE = 0.5
 
 export class Connector {
   readonly #target: Target
   readonly #onStderr: (line: string) => void
   readonly #pool: Pool | undefined
+  #verdict: { readonly era: Era; readonly at: number } | undefined
   /** An `mcp` target that turned out to speak HTTP+SSE. */
   #speaksSse = false
 
@@ -36,17 +44,26 @@ export class Connector {
     })
   }
 
-  /** @throws as `LegacyClient.open` */
+  /** @throws as `LegacyClient.open` and `ModernClient.open` */
   async open(
     introduction: Introduction,
     listener: ClientListener,
     signal: AbortSignal,
-  ): Promise<LegacyClient> {
-    const open = (openTransport: OpenTransport): Promise<LegacyClient> =>
-      LegacyClient.open(this.#target, openTransport, introduction, listener, signal)
-    const { endpoint } = this.#target
-    if (endpoint.kind !== 'http' || endpoint.protocol === 'sse') return open(this.#openTransport)
-    return this.#openEither(open)
+  ): Promise<UpstreamClient> {
+    if (this.#expectedEra() === 'legacy') return this.#openLegacy(introduction, listener, signal)
+    let word: unknown
+    try {
+      const client = await this.#openModern(introduction, listener, signal)
+      this.#verdict = { era: 'modern', at: Date.now() }
+      return client
+    } catch (error) {
+      if (this.#target.era === 'modern' || !this.#mayBeLegacy(error)) throw error
+      word = error
+    }
+    const client = await this.#openLegacy(introduction, listener, signal)
+    // A server that stumbled over the first question may be of either era all the same.
+    if (word instanceof NotModernError) this.#verdict = { era: 'legacy', at: Date.now() }
+    return client
   }
 
   /** Sends what has no answer to a session that another process opened. What cannot be delivered is dropped. */
@@ -63,11 +80,58 @@ export class Connector {
     await this.#pool?.destroy()
   }
 
+  /** What the server is taken to speak; `undefined` where it has to be asked. */
+  #expectedEra(): Era | undefined {
+    const { era, endpoint } = this.#target
+    if (era !== 'auto') return era
+    if (endpoint.kind === 'http' && endpoint.protocol === 'sse') return 'legacy'
+    if (this.#verdict === undefined || Date.now() - this.#verdict.at > VERDICT_MS) {
+      this.#verdict = undefined
+      return undefined
+    }
+    return this.#verdict.era
+  }
+
+  /** Old servers refuse what they do not know in many ways, break over it, or are silent. */
+  #mayBeLegacy(error: unknown): boolean {
+    if (error instanceof NotModernError) return true
+    if (error instanceof BackendUnreachableError) return error.sent
+    if (error instanceof BackendTimeoutError) return this.#target.endpoint.kind === 'stdio'
+    return error instanceof BackendProtocolError && (error.status ?? 500) >= 500
+  }
+
+  #openModern(
+    introduction: Introduction,
+    listener: ClientListener,
+    signal: AbortSignal,
+  ): Promise<UpstreamClient> {
+    const { endpoint, timeouts } = this.#target
+    const open: OpenTransport =
+      endpoint.kind === 'stdio'
+        ? this.#openTransport
+        : async () => new ModernHttpTransport(this.#target, endpoint.url, this.#httpPool())
+    const isProbe = endpoint.kind === 'stdio' && this.#target.era === 'auto'
+    const timeoutMs = isProbe ? timeouts.openMs * PROBE_SHARE : timeouts.openMs
+    return ModernClient.open(this.#target, open, introduction, listener, signal, timeoutMs)
+  }
+
+  async #openLegacy(
+    introduction: Introduction,
+    listener: ClientListener,
+    signal: AbortSignal,
+  ): Promise<UpstreamClient> {
+    const open = (openTransport: OpenTransport): Promise<UpstreamClient> =>
+      LegacyClient.open(this.#target, openTransport, introduction, listener, signal)
+    const { endpoint } = this.#target
+    if (endpoint.kind !== 'http' || endpoint.protocol === 'sse') return open(this.#openTransport)
+    return this.#openEither(open)
+  }
+
   /**
    * Streamable HTTP, or HTTP+SSE where the server does not know the other (2025-11-25 basic/transports, backwards
    * compatibility). What it turned out to speak is tried first next time.
    */
-  async #openEither(open: (it: OpenTransport) => Promise<LegacyClient>): Promise<LegacyClient> {
+  async #openEither(open: (it: OpenTransport) => Promise<UpstreamClient>): Promise<UpstreamClient> {
     if (this.#speaksSse) {
       const client = await open(this.#openSse).catch(() => undefined)
       if (client !== undefined) return client

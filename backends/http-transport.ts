@@ -23,6 +23,7 @@ const LISTEN_GRACE_MS = 1_000
 const CLOSE_DEADLINE_MS = 2_000
 
 export class HttpTransport implements Transport {
+  readonly isShared = false
   readonly #target: Target
   readonly #pool: Pool
   readonly #path: string

@@ -1,7 +1,15 @@
 /** The door of `backends`: MCP clients to upstream servers. Imports nothing of ours. */
 export type { BackendState } from './backend.js'
 export { Backend } from './backend.js'
-export type { Call, Caller, CallNotification, ReplyTo, ServerRequest } from './call.js'
+export type {
+  Call,
+  Caller,
+  CallNotification,
+  Era,
+  ReplyTo,
+  ServerRequest,
+  ToolTraits,
+} from './call.js'
 export { ANONYMOUS } from './call.js'
 export { Cancellation } from './cancellation.js'
 export type { AnyBackendError } from './errors.js'
@@ -32,6 +40,16 @@ export {
   requestText,
   resultText,
 } from './wire/json-rpc.js'
+export {
+  BadParamHeaderError,
+  decodeHeader,
+  MetaKey,
+  MODERN_VERSION,
+  nameOf,
+  paramHeadersOf,
+  TASKS_EXTENSION,
+  valueAt,
+} from './wire/modern.js'
 export type { JsonObject, JsonValue, RawObject } from './wire/raw-json.js'
 export {
   EMPTY_OBJECT,

@@ -5,6 +5,7 @@
  */
 import type { Caller } from './call.js'
 import { BackendProtocolError, BackendUnreachableError, reasonOf } from './errors.js'
+import type { LogLevel } from './log-level.js'
 import type { Pending, RequestOptions } from './pending-requests.js'
 import { PendingRequests } from './pending-requests.js'
 import { RunningTasks } from './running-tasks.js'
@@ -15,6 +16,7 @@ import { refusalOf } from './server-requests.js'
 import type { Target } from './target.js'
 import { isTaskCall, madeTask } from './task-calls.js'
 import type { Channel, Exchange, OpenTransport, Transport } from './transport.js'
+import type { Introduction, UpstreamClient } from './upstream-client.js'
 import { UrlElicitations } from './url-elicitations.js'
 import type {
   ErrorMessage,
@@ -53,14 +55,8 @@ const MAX_ASKED = 32
 /** Answers on their way to a server at once. One that does not take them gets no more. */
 const MAX_REPLIES = 256
 
-/** How an upstream session introduces itself, and where answers to what its server asks belong. */
-export interface Introduction {
-  readonly clientInfo: JsonObject
-  readonly capabilities: JsonObject
-  readonly sessionKey: string
-}
-
-export class LegacyClient {
+export class LegacyClient implements UpstreamClient {
+  readonly era = 'legacy'
   readonly #target: Target
   readonly #introduction: Introduction
   readonly #listener: ClientListener
@@ -119,7 +115,6 @@ export class LegacyClient {
     }
   }
 
-  /** The id that the server gave this session, over HTTP. */
   get sessionId(): string | undefined {
     return this.#transport?.sessionId
   }
@@ -129,16 +124,10 @@ export class LegacyClient {
     return this.#server
   }
 
-  /** Hears what the server says unasked, from when it resolves on if not before. Never rejects. */
   async listen(): Promise<void> {
     await this.#transport?.listen()
   }
 
-  /**
-   * Sends a request and waits for its result. `timeoutMs` 0 waits for ever; each progress notification starts
-   * the time anew.
-   * @throws JsonRpcError as the server gave it, or one of the errors of `errors.ts`
-   */
   async request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     const transport = this.#transport
     if (transport === undefined || this.#closeReason !== undefined) {
@@ -150,9 +139,34 @@ export class LegacyClient {
     })
   }
 
+  async subscribe(uri: string, timeoutMs: number): Promise<void> {
+    await this.listen()
+    await this.#ask('resources/subscribe', { uri }, timeoutMs)
+  }
+
+  async unsubscribe(uri: string, timeoutMs: number): Promise<void> {
+    await this.#ask('resources/unsubscribe', { uri }, timeoutMs)
+  }
+
+  async setLogLevel(level: LogLevel, timeoutMs: number): Promise<void> {
+    if (this.server.capabilities['logging'] === undefined) return
+    await this.#ask('logging/setLevel', { level }, timeoutMs)
+  }
+
+  /** An error answer is an answer all the same. */
+  async ping(timeoutMs: number): Promise<void> {
+    await this.#ask('ping', {}, timeoutMs).catch((error: unknown) => {
+      if (!(error instanceof JsonRpcError)) throw error
+    })
+  }
+
   async close(): Promise<void> {
     this.#end(this.#closedByUs())
     await this.#transport?.close()
+  }
+
+  async #ask(method: string, params: JsonObject, timeoutMs: number): Promise<void> {
+    await this.request({ method, params: RawJson.fromValue(params) }, timeoutMs)
   }
 
   async #initialize(): Promise<ServerDescription> {
@@ -284,7 +298,6 @@ export class LegacyClient {
     pending.deadline.asked(id)
   }
 
-  /** Sends what has no answer: what a caller says to the server. */
   reply(text: string): void {
     if (this.#replies >= MAX_REPLIES) {
       return this.#listener.onNoise('it asks faster than it takes answers')
@@ -293,7 +306,6 @@ export class LegacyClient {
     void this.#transport?.notify(text).then(() => this.#replies--)
   }
 
-  /** Stops the patience shown while a caller was thinking. */
   answered(id: RequestId): void {
     for (const { deadline } of this.#pending.values()) deadline.answered(id)
   }

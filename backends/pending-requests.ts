@@ -85,7 +85,8 @@ export class PendingRequests {
   onlyCall(): Pending | undefined {
     let only: Pending | undefined
     for (const pending of this.#pending.values()) {
-      if (pending.call.ask === undefined) continue
+      // Requests of the gateway's own are nobody's.
+      if (pending.call.caller === undefined) continue
       if (only !== undefined) return undefined
       only = pending
     }

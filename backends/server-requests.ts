@@ -2,15 +2,36 @@
  * What a server may ask of a client: sampling, elicitation, roots. A server is told of exactly the capabilities that
  * the caller declared and that this gateway relays, and may use no others (2025-11-25 basic/lifecycle).
  */
+import type { Caller } from './call.js'
 import type { Target } from './target.js'
 import type { RequestMessage } from './wire/json-rpc.js'
 import { ErrorCode, JsonRpcError } from './wire/json-rpc.js'
 import type { JsonObject } from './wire/raw-json.js'
 import { isJsonObject } from './wire/raw-json.js'
 
-/** What is declared to a server on behalf of a client that declared `capabilities`. */
-export function relayedCapabilities(capabilities: JsonObject, target: Target): JsonObject {
-  const { sampling, elicitation, roots } = capabilities
+/** What is declared to a server of the 2025 era on behalf of a caller. */
+export function relayedCapabilities({ era, capabilities }: Caller, target: Target): JsonObject {
+  // A modern caller is answered with a question and comes back later; the call has to be kept until then.
+  return era === 'legacy' || target.parkCalls ? answerable(capabilities, target) : {}
+}
+
+/** What is declared to a server of 2026-07-28 with each call of a caller. */
+export function modernCapabilities({ era, capabilities }: Caller, target: Target): JsonObject {
+  const { roots, ...others } = answerable(capabilities, target)
+  const declared = isJsonObject(capabilities['extensions']) ? capabilities['extensions'] : {}
+  const extensions = Object.fromEntries(
+    Object.entries(declared).filter(([name]) => name === UI_EXTENSION || era === 'modern'),
+  )
+  return {
+    ...others,
+    ...(roots === undefined ? {} : { roots: {} }),
+    ...(Object.keys(extensions).length > 0 ? { extensions } : {}),
+  }
+}
+
+const UI_EXTENSION = 'io.modelcontextprotocol/ui'
+
+function answerable({ sampling, elicitation, roots }: JsonObject, target: Target): JsonObject {
   return {
     ...(isJsonObject(sampling) ? { sampling } : {}),
     ...(isJsonObject(elicitation) ? { elicitation } : {}),

@@ -9,6 +9,7 @@ import type { Target } from './target.js'
 import type { Channel, Exchange, Transport } from './transport.js'
 
 export class SseTransport implements Transport {
+  readonly isShared = true
   /** The stream cannot be moved, so nobody else reaches this session. */
   readonly sessionId = undefined
   readonly #target: Target

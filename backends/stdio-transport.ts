@@ -63,6 +63,7 @@ export async function openStdioTransport(
 }
 
 class StdioTransport implements Transport {
+  readonly isShared = true
   /** A child process is reached by nobody else. */
   readonly sessionId = undefined
   readonly #target: Target

@@ -1,5 +1,6 @@
 /** What it takes to reach one upstream server, and the schema of a target as the configuration writes it. */
 import { z } from 'zod'
+import type { Era } from './call.js'
 import type { Endpoint } from './endpoint.js'
 import { endpointFields } from './endpoint.js'
 
@@ -26,6 +27,10 @@ export interface Target {
   readonly timeouts: Timeouts
   /** Whether clients' roots are told to this server. */
   readonly roots: boolean
+  /** What the server speaks; `auto` finds out. */
+  readonly era: 'auto' | Era
+  /** Whether calls of modern clients to an older server wait while the client is asked. */
+  readonly parkCalls: boolean
 }
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
@@ -96,6 +101,18 @@ const commonFields = {
     .boolean()
     .prefault(false)
     .describe('Whether this server may ask clients for their roots, which name folders of theirs.'),
+  era: z
+    .enum(['auto', 'legacy', 'modern'])
+    .prefault('auto')
+    .describe(
+      'What the server speaks: `legacy` is revisions up to 2025-11-25, `modern` 2026-07-28; `auto` finds out.',
+    ),
+  parkCalls: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Let this server, of a revision up to 2025-11-25, ask clients of 2026-07-28 for input: its call waits in this process until the client comes back with the answer.',
+    ),
 }
 
 /** One entry of `targets`. */
@@ -125,6 +142,8 @@ export const targetSchema = z
       exclude: it.exclude,
       timeouts: it.timeouts,
       roots: it.roots,
+      era: it.era,
+      parkCalls: it.parkCalls,
     }
   })
 

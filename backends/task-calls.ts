@@ -38,7 +38,8 @@ export function isTaskCall({ method, params }: Pick<Call, 'method' | 'params'>):
 }
 
 export function translateTaskCall(call: Call, target: TargetName, ids: TaskIds): TaskCall {
-  const { principal } = call.caller
+  const { ask, caller } = call
+  const { principal } = caller
   const given = call.params.value['taskId']
   const asked = typeof given === 'string' ? ids.open(given, principal)?.taskId : undefined
   // What was sealed under an older key goes on under the name by which the caller knows it.
@@ -51,8 +52,10 @@ export function translateTaskCall(call: Call, target: TargetName, ids: TaskIds):
       params: mapRelatedTask(mapTaskId(call.params, open), open),
       notify: (notification: CallNotification) =>
         call.notify({ ...notification, params: exposedNotification(notification, seal) }),
-      ask: (request: ServerRequest) =>
-        call.ask({ ...request, params: mapRelatedTask(request.params, seal) }),
+      ask:
+        ask &&
+        ((request: ServerRequest) =>
+          ask({ ...request, params: mapRelatedTask(request.params, seal) })),
     },
     exposed: (result) =>
       mapRelatedTask(

@@ -31,12 +31,14 @@ export interface Channel {
 
 export interface Transport {
   /**
-   * Sends one message. Returns a way to stop listening for what comes of it.
+   * Sends one message, over HTTP with these headers. Returns a way to stop listening for what comes of it.
    * Never throws: failures reach `exchange.onError`.
    */
-  send(text: string, exchange: Exchange): () => void
+  send(text: string, exchange: Exchange, headers?: Readonly<Record<string, string>>): () => void
   /** Sends a message that has no answer. Resolves when the server has taken it, or cannot; never rejects. */
   notify(text: string): Promise<void>
+  /** Whether one channel carries the messages of all requests, so that giving one up has to be said. */
+  readonly isShared: boolean
   /** What another process can reach this session by: the session id of HTTP. */
   readonly sessionId: string | undefined
   /** Called once the session is open, with the version both sides agreed on. */

@@ -1,6 +1,6 @@
 /** What a virtual server says of itself: the sum of what its backends can, and whose instructions are whose. */
-import type { JsonObject, JsonValue, ServerDescription, Target } from '../backends/index.js'
-import { isJsonObject } from '../backends/index.js'
+import type { Era, JsonObject, JsonValue, ServerDescription, Target } from '../backends/index.js'
+import { isJsonObject, TASKS_EXTENSION } from '../backends/index.js'
 
 /** One backend, or `undefined` where it has not been heard yet. */
 export interface Described {
@@ -17,7 +17,7 @@ const MAX_SECTION_CHARS = 4_096
  * later, so they are promised; its lists are empty until it comes. Lists change whenever a backend comes or goes,
  * so `listChanged` is ours to promise. Only what this gateway relays is promised at all.
  */
-export function mergeCapabilities(backends: readonly Described[]): JsonObject {
+export function mergeCapabilities(backends: readonly Described[], era: Era): JsonObject {
   const some = (capability: string): boolean =>
     mayOffer(
       backends.map((it) => it.server),
@@ -32,10 +32,16 @@ export function mergeCapabilities(backends: readonly Described[]): JsonObject {
   }
   if (some('logging')) merged['logging'] = {}
   if (some('completions')) merged['completions'] = {}
-  const tasks = mergeTasks(backends)
+  const tasks = era === 'legacy' ? mergeTasks(backends) : undefined
   if (tasks !== undefined) merged['tasks'] = tasks
   const ui = uiExtension(backends)
-  if (ui !== undefined) merged['extensions'] = { [UI_EXTENSION]: ui }
+  const hasTasks = era === 'modern' && backends.some(({ server }) => mayExtendTasks(server))
+  if (ui !== undefined || hasTasks) {
+    merged['extensions'] = {
+      ...(ui === undefined ? {} : { [UI_EXTENSION]: ui }),
+      ...(hasTasks ? { [TASKS_EXTENSION]: {} } : {}),
+    }
+  }
   return merged
 }
 
@@ -67,6 +73,15 @@ function mergeTasks(backends: readonly Described[]): JsonObject | undefined {
   if (!maybe && !servers.some(runsTasks)) return undefined
   const cancel = maybe || servers.some((it) => member(it.capabilities['tasks'], 'cancel'))
   return { ...(cancel ? { cancel: {} } : {}), requests: { tools: { call: {} } } }
+}
+
+function mayExtendTasks(server: ServerDescription | undefined): boolean {
+  return server === undefined || extendsTasks(server)
+}
+
+/** Whether a server has the extension for tasks of 2026-07-28. */
+export function extendsTasks({ capabilities }: ServerDescription): boolean {
+  return member(capabilities['extensions'], TASKS_EXTENSION) !== undefined
 }
 
 function member(value: JsonValue | undefined, key: string): JsonObject | undefined {

@@ -3,15 +3,18 @@
  * changed, and keeps the last good list while a new one cannot be had.
  */
 import type { Backend, BackendState, ServerDescription } from '../backends/index.js'
-import { reasonOf } from '../backends/index.js'
+import { isJsonObject, reasonOf } from '../backends/index.js'
 import type { BackendCatalog, CatalogKind } from './catalog.js'
-import { CATALOG_KINDS, drainList, NO_ITEMS } from './catalog.js'
+import { CATALOG_KINDS, drainList, LISTS, NO_ITEMS } from './catalog.js'
 import type { Unavailable } from './errors.js'
 
 /** Several changes in one breath make one refresh. */
 const DEBOUNCE_MS = 20
 const FIRST_RETRY_MS = 1_000
 const LONGEST_RETRY_MS = 30_000
+/** A server may call its lists current for a moment only; it is not asked more often than this. */
+const SHORTEST_TTL_MS = 5_000
+const LONGEST_TTL_MS = 3_600_000
 
 export interface KeeperListener {
   /** There is a new catalog, or the backend became (un)available. */
@@ -27,6 +30,7 @@ export class CatalogKeeper {
   #catalog: BackendCatalog | undefined
   #failure: { readonly reason: string; readonly since: number } | undefined
   #timer: NodeJS.Timeout | undefined
+  #expiry: NodeJS.Timeout | undefined
   #refreshing = false
   #retryMs = FIRST_RETRY_MS
   #closed = false
@@ -94,6 +98,7 @@ export class CatalogKeeper {
   close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#expiry)
     this.#release()
   }
 
@@ -114,19 +119,23 @@ export class CatalogKeeper {
     if (this.#closed) return
 
     const items = { ...(this.#catalog?.items ?? NO_ITEMS) }
+    const freshness = { ...this.#catalog?.freshness }
     let failure: unknown
     let fresh = 0
     for (const [index, kind] of kinds.entries()) {
       const outcome = outcomes[index]
       if (outcome?.status === 'fulfilled') {
-        items[kind] = outcome.value
+        items[kind] = outcome.value.items
+        if (outcome.value.freshness === undefined) delete freshness[kind]
+        else freshness[kind] = outcome.value.freshness
         fresh++
       } else {
         this.#stale.add(kind)
         failure = outcome?.reason
       }
     }
-    if (fresh > 0) this.#catalog = { server: state.server, items }
+    if (fresh > 0) this.#catalog = { server: state.server, items, freshness }
+    this.#scheduleExpiry()
     if (failure === undefined) {
       this.#failure = undefined
       this.#retryMs = FIRST_RETRY_MS
@@ -137,6 +146,24 @@ export class CatalogKeeper {
       this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
     }
     this.#tell()
+  }
+
+  /** Reads a list again when the server said it would no longer be current, where it does not tell of changes. */
+  #scheduleExpiry(): void {
+    clearTimeout(this.#expiry)
+    const { server, freshness = {} } = this.#catalog ?? {}
+    const expiring = CATALOG_KINDS.flatMap((kind) => {
+      const { until = 0 } = freshness[kind] ?? {}
+      const capability = server?.capabilities[LISTS[kind].capability]
+      const isTold = isJsonObject(capability) && capability['listChanged'] === true
+      return until > Date.now() && !isTold ? [{ kind, until }] : []
+    })
+    if (expiring.length === 0) return
+    const soonest = Math.min(...expiring.map((it) => it.until)) - Date.now()
+    this.#expiry = setTimeout(
+      () => this.refresh(expiring.map((it) => it.kind)),
+      Math.min(Math.max(soonest, SHORTEST_TTL_MS), LONGEST_TTL_MS),
+    ).unref()
   }
 
   #read(server: ServerDescription, kind: CatalogKind) {

@@ -5,10 +5,13 @@ import {
   ErrorCode,
   isJsonObject,
   JsonRpcError,
+  MODERN_VERSION,
   RawJson,
   rawElements,
   rawMembers,
 } from '../backends/index.js'
+
+import { faultOf } from './tool-traits.js'
 
 export type CatalogKind = 'tools' | 'prompts' | 'resources' | 'templates'
 
@@ -33,9 +36,23 @@ export interface Item {
   readonly raw: RawObject
 }
 
+/** How long a list may be taken for current, and by whom (2026-07-28 server/utilities/caching). */
+export interface Freshness {
+  /** Milliseconds since the epoch. */
+  readonly until: number
+  readonly scope: 'public' | 'private'
+}
+
 export interface BackendCatalog {
   readonly server: ServerDescription
   readonly items: Readonly<Record<CatalogKind, readonly Item[]>>
+  /** What the server said of its lists; nothing where it does not know the like. */
+  readonly freshness: Readonly<Partial<Record<CatalogKind, Freshness>>>
+}
+
+export interface DrainedList {
+  readonly items: readonly Item[]
+  readonly freshness: Freshness | undefined
 }
 
 export const NO_ITEMS: BackendCatalog['items'] = {
@@ -64,27 +81,47 @@ export async function drainList(
   server: ServerDescription,
   kind: CatalogKind,
   onOddItem: (what: string) => void,
-): Promise<readonly Item[]> {
+): Promise<DrainedList> {
   const { method, member, key, capability } = LISTS[kind]
-  if (server.capabilities[capability] === undefined) return []
+  if (server.capabilities[capability] === undefined) return NO_LIST
+  let freshness: Freshness | undefined
+  const isChecked =
+    server.protocolVersion === MODERN_VERSION && backend.target.endpoint.kind === 'http'
   const items = new Map<string, Item>()
   const cursors = new Set<string>()
   let params: RawObject = EMPTY_OBJECT
   for (let page = 0; page < MAX_PAGES; page++) {
     const result = await ask(backend, method, params, kind)
-    if (result === undefined) return []
+    if (result === undefined) return NO_LIST
+    freshness = leastFresh(freshness, freshnessOf(result.value))
     for (const item of readItems(result, member, key, onOddItem)) {
-      if (items.has(item.key)) onOddItem(`${method}: "${clip(item.key)}" is listed twice`)
+      const fault = kind === 'tools' && isChecked ? faultOf(item.raw) : undefined
+      if (fault !== undefined) onOddItem(`${method}: "${clip(item.key)}": ${fault}`)
+      else if (items.has(item.key)) onOddItem(`${method}: "${clip(item.key)}" is listed twice`)
       else items.set(item.key, item)
     }
     if (items.size > MAX_ITEMS) throw new BadListError(`${method}: more than ${MAX_ITEMS} items`)
     const cursor = result.value['nextCursor']
-    if (typeof cursor !== 'string') return [...items.values()]
+    if (typeof cursor !== 'string') return { items: [...items.values()], freshness }
     if (cursors.has(cursor)) throw new BadListError(`${method}: a cursor came twice`)
     cursors.add(cursor)
     params = RawJson.fromValue<JsonObject>({ cursor })
   }
   throw new BadListError(`${method}: more than ${MAX_PAGES} pages`)
+}
+
+const NO_LIST: DrainedList = { items: [], freshness: undefined }
+
+function freshnessOf({ ttlMs, cacheScope }: JsonObject): Freshness | undefined {
+  if (typeof ttlMs !== 'number' || !(ttlMs >= 0)) return undefined
+  return { until: Date.now() + ttlMs, scope: cacheScope === 'public' ? 'public' : 'private' }
+}
+
+/** A list is as fresh as the least of its pages, and for no more people than any of them. */
+function leastFresh(a: Freshness | undefined, b: Freshness | undefined): Freshness | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  const isPublic = a.scope === 'public' && b.scope === 'public'
+  return { until: Math.min(a.until, b.until), scope: isPublic ? 'public' : 'private' }
 }
 
 async function ask(

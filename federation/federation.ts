@@ -17,7 +17,7 @@ export interface FederationListener {
 }
 
 /** What no setting says and all virtual servers share. */
-type Identity = Pick<VirtualServerOptions, 'version' | 'taskIds'>
+type Identity = Pick<VirtualServerOptions, 'version' | 'taskIds' | 'states'>
 
 /** What a snapshot of lists turns stale when the backend says so: resources and templates change together. */
 const STALE: Readonly<Record<ListKind, readonly CatalogKind[]>> = {

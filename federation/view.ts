@@ -3,8 +3,8 @@
  * Built once per change and never changed after, so that a list is a look-up and a call finds its owner without
  * a search.
  */
-import type { JsonObject, RawObject, Target } from '../backends/index.js'
-import { isJsonObject, RawJson, rawMembers, withMembers } from '../backends/index.js'
+import type { RawObject, Target } from '../backends/index.js'
+import { RawJson, withMembers } from '../backends/index.js'
 import { runsTasks } from './capabilities.js'
 import type { BackendCatalog, CatalogKind, Item } from './catalog.js'
 import { LISTS } from './catalog.js'
@@ -16,6 +16,7 @@ import type { Pattern } from './pattern.js'
 import { globPattern, matches } from './pattern.js'
 import { UriIndex } from './resource-uri.js'
 import { mapToolUris } from './result-uris.js'
+import { forLegacy, forModern, withoutTasks } from './tool-traits.js'
 
 /** One backend's part in a view. */
 export interface ViewMember {
@@ -26,6 +27,8 @@ export interface ViewMember {
 export interface NameRoute {
   readonly target: Target
   readonly original: string
+  /** The definition as the backend wrote it. */
+  readonly raw: RawObject
 }
 
 export interface View {
@@ -35,6 +38,8 @@ export interface View {
   readonly collisions: readonly Collision[]
   /** The array of each list, as JSON text. */
   readonly lists: Readonly<Record<CatalogKind, string>>
+  /** The same for clients of 2026-07-28. */
+  readonly modernLists: Readonly<Record<CatalogKind, string>>
 }
 
 export function buildView(members: readonly ViewMember[], naming: Naming): View {
@@ -49,22 +54,26 @@ export function buildView(members: readonly ViewMember[], naming: Naming): View 
   const withTasks = new Set(
     members.filter(({ catalog }) => runsTasks(catalog.server)).map(({ target }) => target),
   )
-  const toolText = ({ target, item, exposed }: Named): string => {
-    const tool = withTasks.has(target) ? item.raw : withoutTasks(item.raw)
-    const mapped = changesUris ? mapToolUris(tool, (uri) => uris.expose(target, uri)) : tool
-    return renamed(mapped, 'name', item.key, exposed)
+  const toolsFor = (inEra: (tool: RawObject) => RawObject): string =>
+    arrayText(tools.named, ({ target, item, exposed }: Named): string => {
+      const tool = inEra(withTasks.has(target) ? item.raw : withoutTasks(item.raw))
+      const mapped = changesUris ? mapToolUris(tool, (uri) => uris.expose(target, uri)) : tool
+      return renamed(mapped, 'name', item.key, exposed)
+    })
+  const lists = {
+    tools: toolsFor(forLegacy),
+    prompts: arrayText(prompts.named, itemText('prompts')),
+    resources: arrayText(uris.resources, itemText('resources')),
+    templates: arrayText(uris.templates, itemText('templates')),
   }
+  const isAlike = tools.named.every(({ item: { raw } }) => forModern(raw) === forLegacy(raw))
   return {
     tools: new NameIndex('tool', tools.named),
     prompts: new NameIndex('prompt', prompts.named),
     uris,
     collisions: [...tools.collisions, ...prompts.collisions],
-    lists: {
-      tools: arrayText(tools.named, toolText),
-      prompts: arrayText(prompts.named, itemText('prompts')),
-      resources: arrayText(uris.resources, itemText('resources')),
-      templates: arrayText(uris.templates, itemText('templates')),
-    },
+    lists,
+    modernLists: isAlike ? lists : { ...lists, tools: toolsFor(forModern) },
   }
 }
 
@@ -77,7 +86,7 @@ class NameIndex {
   constructor(kind: ItemKind, named: readonly Named[]) {
     this.#kind = kind
     for (const { exposed, target, item } of named) {
-      this.#exposed.set(exposed, { target, original: item.key })
+      this.#exposed.set(exposed, { target, original: item.key, raw: item.raw })
       const others = this.#bare.get(item.key)
       if (others === undefined) this.#bare.set(item.key, [exposed])
       else others.push(exposed)
@@ -124,17 +133,6 @@ function anyOf(patterns: readonly Pattern[], { key }: Item): boolean {
 function itemText(kind: CatalogKind) {
   return ({ item, exposed }: { readonly item: Item; readonly exposed: string }): string =>
     renamed(item.raw, LISTS[kind].key, item.key, exposed)
-}
-
-/**
- * What the merged server can do with tasks holds for all its tools; those of a server that cannot say so themselves
- * (2025-11-25 basic/utilities/tasks, tool-level negotiation).
- */
-function withoutTasks(tool: RawObject): RawObject {
-  const { execution } = tool.value
-  if (!isJsonObject(execution) || execution['taskSupport'] === undefined) return tool
-  const raw = RawJson.fromText<JsonObject>(rawMembers(tool.text).get('execution') ?? '{}')
-  return withMembers(tool, { execution: withMembers(raw, { taskSupport: '"forbidden"' }).text })
 }
 
 function arrayText<T>(items: readonly T[], text: (item: T) => string): string {

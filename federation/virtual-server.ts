@@ -7,6 +7,7 @@ import type {
   Backend,
   Call,
   Caller,
+  Era,
   ErrorMessage,
   JsonObject,
   JsonValue,
@@ -17,6 +18,7 @@ import type {
   Target,
   TargetName,
   TaskIds,
+  ToolTraits,
 } from '../backends/index.js'
 import {
   EMPTY_OBJECT,
@@ -26,7 +28,13 @@ import {
   rawMembers,
   withMembers,
 } from '../backends/index.js'
-import { mayOffer, mergeCapabilities, mergeInstructions, runsTasks } from './capabilities.js'
+import {
+  extendsTasks,
+  mayOffer,
+  mergeCapabilities,
+  mergeInstructions,
+  runsTasks,
+} from './capabilities.js'
 import type { CatalogKind } from './catalog.js'
 import { LISTS } from './catalog.js'
 import type { CatalogKeeper } from './catalog-keeper.js'
@@ -37,11 +45,14 @@ import {
   UnknownItemError,
   UnknownMethodError,
 } from './errors.js'
+import type { StateSealer } from './input-required.js'
+import { withInnerState, withSealedState } from './input-required.js'
 import type { Collision } from './naming.js'
 import type { UriRoute } from './resource-uri.js'
 import { mapUris, urisOf } from './result-uris.js'
 import { forClient } from './server-requests.js'
 import type { FederationSettings } from './settings.js'
+import { traitsOf } from './tool-traits.js'
 import type { NameRoute, View } from './view.js'
 import { buildView, listResult } from './view.js'
 
@@ -64,12 +75,27 @@ export interface VirtualServerOptions {
   /** One target alone, under its original names. */
   readonly alone: boolean
   readonly taskIds: TaskIds
+  /** For what clients carry between the rounds of a call. */
+  readonly states: StateSealer
 }
 
 /** A list asked for right after start waits this long for backends that are still being connected, then never. */
 const START_GRACE_MS = 3_000
 /** Links seen in results, so that reading one finds its backend without asking around. */
 const MAX_REMEMBERED_LINKS = 10_000
+
+/** How long clients may keep a result, and whether for everybody (2026-07-28 server/utilities/caching). */
+export interface CacheHint {
+  readonly ttlMs: number
+  readonly scope: 'public' | 'private'
+}
+
+export interface ListAnswer {
+  readonly result: RawObject
+  readonly cache: CacheHint
+}
+
+export const NOT_CACHED: CacheHint = { ttlMs: 0, scope: 'private' }
 
 const META_UNAVAILABLE = 'mcp-junction.dev/unavailable'
 
@@ -85,7 +111,7 @@ export class VirtualServer {
   }
 
   /** What this server says of itself; no backend is asked. */
-  describe(): ServerSelf {
+  describe(era: Era): ServerSelf {
     const { version, alone } = this.#options
     const settings = this.#options.settings()
     const backends = this.#keepers.map(({ backend, catalog }) => ({
@@ -94,7 +120,7 @@ export class VirtualServer {
     }))
     const { name, version: configured, title } = settings.serverInfo
     return {
-      capabilities: mergeCapabilities(backends),
+      capabilities: mergeCapabilities(backends, era),
       instructions: mergeInstructions(settings.instructions, backends, !alone),
       serverInfo: {
         name,
@@ -108,7 +134,7 @@ export class VirtualServer {
    * A whole list from memory. Missing or old parts are named in its `_meta`.
    * @throws ListUnavailableError
    */
-  async list(kind: CatalogKind): Promise<RawObject> {
+  async list(kind: CatalogKind, era: Era): Promise<ListAnswer> {
     const keepers = this.#keepers
     const unsettled = keepers.filter((keeper) => !keeper.settled)
     if (unsettled.length > 0) {
@@ -122,13 +148,35 @@ export class VirtualServer {
     }
     const meta =
       unavailable.length === 0 ? undefined : JSON.stringify({ [META_UNAVAILABLE]: unavailable })
-    return listResult(LISTS[kind].member, this.#currentView().lists[kind], meta)
+    const view = this.#currentView()
+    const array = (era === 'modern' ? view.modernLists : view.lists)[kind]
+    return {
+      result: listResult(LISTS[kind].member, array, meta),
+      cache: unavailable.length > 0 ? NOT_CACHED : this.#cacheHint(kind),
+    }
+  }
+
+  /** As fresh as the least fresh of its parts, and for everybody only where all of them are. */
+  #cacheHint(kind: CatalogKind): CacheHint {
+    const parts = this.#keepers.flatMap(({ catalog }) =>
+      catalog?.server.capabilities[LISTS[kind].capability] === undefined ? [] : catalog,
+    )
+    const hints = parts.map(({ freshness }) => freshness[kind])
+    if (hints.length === 0 || hints.includes(undefined)) return NOT_CACHED
+    const until = Math.min(...hints.map((it) => it?.until ?? 0))
+    const isPublic = hints.every((it) => it?.scope === 'public')
+    return { ttlMs: Math.max(0, until - Date.now()), scope: isPublic ? 'public' : 'private' }
   }
 
   /** Whether a backend has this capability, or may turn out to have it. */
   offers(capability: string): boolean {
     const servers = this.#keepers.map(({ catalog }) => catalog?.server)
     return mayOffer(servers, capability)
+  }
+
+  /** Whether a backend has the tasks extension of 2026-07-28. */
+  get extendsTasks(): boolean {
+    return this.#keepers.some(({ catalog }) => catalog && extendsTasks(catalog.server))
   }
 
   unavailable(): readonly Unavailable[] {
@@ -275,7 +323,12 @@ export class VirtualServer {
         throw new UnknownMethodError(`The tool "${name}" cannot be called as a task`)
       }
     }
-    return this.#callNamed(call, route)
+    return this.#callNamed({ ...call, tool: traitsOf(route.raw) }, route)
+  }
+
+  /** What a tool's definition says to those who call it. @throws UnknownItemError, AmbiguousItemError */
+  traitsOf(name: string): ToolTraits {
+    return traitsOf(this.#currentView().tools.resolve(name).raw)
   }
 
   async #aboutTask(call: Call): Promise<RawObject> {
@@ -298,10 +351,19 @@ export class VirtualServer {
     const { alone } = this.#options
     const settings = this.#options.settings()
     // Whoever is connected to one target alone knows who asks.
-    const ask = alone
-      ? call.ask
-      : (request: ServerRequest) => call.ask(forClient(request, settings))
-    const result = await keeper.backend.call({ ...call, ask })
+    const fit = (method: string, params: RawObject): RawObject =>
+      alone ? params : forClient(method, params, target.name, settings)
+    const { ask } = call
+    const { states } = this.#options
+    const isModern = call.caller.era === 'modern'
+    const given = isModern ? withInnerState(call, target.name, states) : call
+    const result = await keeper.backend.call({
+      ...given,
+      ask: ask && ((it: ServerRequest) => ask({ ...it, params: fit(it.method, it.params) })),
+    })
+    if (result.value['resultType'] === 'input_required') {
+      return withSealedState(result, given, target.name, states, fit)
+    }
     const { uris } = this.#currentView()
     for (const uri of urisOf(result.value)) this.#remember(target, uri)
     if (!uris.changesUris) return result

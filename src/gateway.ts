@@ -16,7 +16,9 @@ import { listen } from './http/listener.js'
 import type { EndpointOptions } from './mcp/endpoint.js'
 import { McpEndpoint } from './mcp/endpoint.js'
 import { SseEndpoint } from './mcp/sse-endpoint.js'
+import { ModernCallers } from './session/modern-callers.js'
 import { ReplyTokens } from './session/reply-tokens.js'
+import { Sealer } from './session/sealing.js'
 import { SessionStore } from './session/session-store.js'
 import { SealedTaskIds } from './session/task-ids.js'
 import type { Logger } from './telemetry/logging.js'
@@ -55,10 +57,11 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
 
   const keys = sessionKeys(config, logger)
   const taskIds = new SealedTaskIds(keys)
+  const states = new Sealer(keys, 'request state')
 
   const federation = new Federation(
     config.federation,
-    { version: VERSION, taskIds },
+    { version: VERSION, taskIds, states },
     {
       onCatalog: (keeper) => {
         logCatalog(logger, keeper)
@@ -84,8 +87,11 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     },
   )
   const sessions = new SessionStore(config.sessions, keys, ({ seed }) => registry.release(seed.uid))
+  const callers = new ModernCallers(config.sessions.idleTimeoutMs, (key) => registry.release(key))
   const endpointOptions: EndpointOptions = {
     sessions,
+    callers,
+    onCallerGone: (key) => registry.release(key),
     tokens: new ReplyTokens(keys),
     maxBodyBytes: config.listen.maxBodyBytes,
     serverOf: (name) => (name === '' ? federation.merged : federation.single(name)),
@@ -124,6 +130,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       sseEndpoint?.close()
       await listener.close(DRAIN_MS)
       sessions.close()
+      callers.close()
       endpoint.close()
       federation.close()
       await registry.close()

@@ -49,6 +49,10 @@ export const ErrorCode = {
   ResourceNotFound: -32002,
   /** 2025-11-25 only; its data lists URL elicitations to complete first. */
   UrlElicitationRequired: -32042,
+  /** From 2026-07-28 on. */
+  HeaderMismatch: -32020,
+  MissingClientCapability: -32021,
+  UnsupportedVersion: -32022,
 } as const
 
 /** An error response, ours or a peer's: what goes over the wire, with the text of `data` kept. */

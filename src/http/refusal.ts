@@ -1,7 +1,7 @@
 /** A request turned away before it is anybody's call: with an HTTP status, and a JSON-RPC error as body. */
 import type { ServerResponse } from 'node:http'
-import type { RequestId } from '../../backends/index.js'
-import { ErrorCode, errorText, JsonRpcError } from '../../backends/index.js'
+import type { JsonObject, RequestId } from '../../backends/index.js'
+import { ErrorCode, errorText, JsonRpcError, RawJson } from '../../backends/index.js'
 
 export class RefusedError extends Error {
   readonly code = 'ERR_REFUSED'
@@ -9,6 +9,7 @@ export class RefusedError extends Error {
   readonly rpcCode: number
   readonly id: RequestId | undefined
   readonly headers: Readonly<Record<string, string>>
+  readonly data: JsonObject | undefined
 
   constructor(
     status: number,
@@ -17,6 +18,7 @@ export class RefusedError extends Error {
       readonly rpcCode?: number
       readonly id?: RequestId | undefined
       readonly headers?: Readonly<Record<string, string>>
+      readonly data?: JsonObject
     } = {},
   ) {
     super(message)
@@ -24,6 +26,7 @@ export class RefusedError extends Error {
     this.rpcCode = options.rpcCode ?? ErrorCode.InvalidRequest
     this.id = options.id
     this.headers = options.headers ?? {}
+    this.data = options.data
   }
 }
 
@@ -33,7 +36,8 @@ export function writeRefusal(response: ServerResponse, error: RefusedError): voi
     response.destroy()
     return
   }
-  const body = errorText(error.id, new JsonRpcError(error.rpcCode, error.message))
+  const data = error.data === undefined ? undefined : RawJson.fromValue(error.data)
+  const body = errorText(error.id, new JsonRpcError(error.rpcCode, error.message, data))
   response.writeHead(error.status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),

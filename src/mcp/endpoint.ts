@@ -15,6 +15,7 @@ import {
 } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
 import { RefusedError } from '../http/refusal.js'
+import type { ModernCallers } from '../session/modern-callers.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
@@ -23,6 +24,7 @@ import { KeepAlive } from './event-stream.js'
 import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
 import { openSession } from './open-session.js'
 import { answering, readRequest, requireAccept, requireContentType } from './request.js'
+import { ModernEndpoint } from './modern-endpoint.js'
 import { PostResponse } from './post-response.js'
 import type { ResumableStream } from './resumable-stream.js'
 import { ResumableStreams } from './resumable-stream.js'
@@ -30,6 +32,9 @@ import { ResumableStreams } from './resumable-stream.js'
 export interface EndpointOptions {
   readonly sessions: SessionStore
   readonly tokens: ReplyTokens
+  readonly callers: ModernCallers
+  /** A caller that will not come back: what servers hold for it can go. */
+  readonly onCallerGone: (key: string) => void
   readonly maxBodyBytes: number
   /** The virtual server of a path: '' is the whole federation, else a target's name. */
   readonly serverOf: (name: string) => VirtualServer | undefined
@@ -45,6 +50,7 @@ const MAX_BATCH = 100
 export class McpEndpoint {
   readonly #options: EndpointOptions
   readonly #keepAlive = new KeepAlive()
+  readonly #modern: ModernEndpoint
   readonly #streams = new WeakMap<Session, ResumableStreams>()
   /** Streams for what belongs to no call. */
   readonly #general = new WeakSet<ResumableStream>()
@@ -52,6 +58,7 @@ export class McpEndpoint {
 
   constructor(options: EndpointOptions) {
     this.#options = options
+    this.#modern = new ModernEndpoint(options, this.#keepAlive)
   }
 
   /** Answers one request, whatever it is. Never rejects. */
@@ -80,6 +87,7 @@ export class McpEndpoint {
   drain(): void {
     this.#draining = true
     for (const session of this.#options.sessions) session.endStreams()
+    this.#modern.drain()
   }
 
   close(): void {
@@ -100,10 +108,12 @@ export class McpEndpoint {
       return this.#batch(messages, response, server, session)
     }
     const id = messages.kind === 'request' ? messages.id : undefined
-    switch (classify(messages)) {
+    const version = request.headers['mcp-protocol-version']
+    switch (classify(messages, typeof version === 'string' ? version : undefined)) {
       case 'modern':
-        // A plain legacy refusal: clients of both eras take it as word to use `initialize`.
-        throw new RefusedError(400, 'this server needs a session; begin with "initialize"', { id })
+        // A notification of this era says nothing that we act on.
+        if (messages.kind !== 'request') return void response.writeHead(202).end()
+        return this.#modern.handle(request, messages, response, server)
       case 'initialize':
         return this.#initialize(messages as RequestMessage, response, server, name)
       case 'legacy':

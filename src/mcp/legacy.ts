@@ -144,7 +144,7 @@ async function perform(
   }
   // Lists are given whole, so there is no cursor that we ever gave out.
   if (params.value['cursor'] !== undefined) throw new InvalidParamsError('unknown cursor')
-  return server.list(kind)
+  return (await server.list(kind, 'legacy')).result
 }
 
 /** The level holds for the session: servers it uses are told now, others when it comes to use them. */
@@ -177,6 +177,7 @@ function callOf(
     method,
     params: token === undefined ? params : withMeta(params, { progressToken: undefined }),
     caller: session.caller,
+    logLevel: session.caller.logLevel,
     cancellation,
     wantsProgress,
     notify: (notification: CallNotification) => {

@@ -31,7 +31,7 @@ export function openSession(
         '"protocolVersion", "capabilities" and "clientInfo" are required',
       )
     }
-    const self = server.describe()
+    const self = server.describe('legacy')
     const protocolVersion = negotiate(asked)
     const opened = sessions.create({
       protocolVersion,

@@ -39,6 +39,7 @@ export class Session {
     this.seed = seed
     const { uid, principal, capabilities } = seed
     this.caller = {
+      era: 'legacy',
       key: uid,
       principal,
       capabilities,

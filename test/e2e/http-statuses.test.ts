@@ -249,18 +249,6 @@ describe('the endpoint over HTTP', () => {
     }
   })
 
-  it('sends clients of the coming era to initialize', async () => {
-    await using gateway = await startAll()
-    const _meta = {
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientCapabilities': {},
-    }
-    const discover = { jsonrpc: '2.0', id: 1, method: 'server/discover', params: { _meta } }
-    const answer = await post(gateway.url, discover, { 'mcp-protocol-version': '2026-07-28' })
-    expect(answer.status).toBe(400)
-    expect(answer.json).toMatchObject({ id: 1, error: { code: -32600 } })
-  })
-
   it('knows no server at other paths', async () => {
     await using gateway = await startAll()
     const base = new URL(gateway.url).origin

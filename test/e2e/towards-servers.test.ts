@@ -6,7 +6,7 @@ import type { Handler } from '../support/upstream-server.js'
 import { startEcho } from '../support/upstream-server.js'
 
 describe('towards a server, the gateway', () => {
-  it('says initialize, then initialized, then the rest, and waits for each [R62]', async () => {
+  it('asks what it speaks, then says initialize, initialized and the rest, and waits for each [R62]', async () => {
     const said: string[] = []
     let pending = 0
     await using server = await startRawHttp((message, response, request) => {
@@ -27,7 +27,12 @@ describe('towards a server, the gateway', () => {
     })
     await using gateway = await startGateway({ targets: [{ name: 'a', mcp: { url: server.url } }] })
     expect(gateway.readiness().ready).toBe(true)
-    expect(said).toEqual(['initialize', 'notifications/initialized', 'tools/list'])
+    expect(said).toEqual([
+      'server/discover',
+      'initialize',
+      'notifications/initialized',
+      'tools/list',
+    ])
   })
 
   it('uses only what was negotiated: lists a server has, and declares nothing it does not relay [R59]', async () => {

@@ -97,7 +97,7 @@ export class RawSession {
   /** Opens a GET stream, behind an event where one is named, and collects what comes. */
   listen(lastEventId?: string): Promise<Stream> {
     const headers = { ...this.headers, accept: 'text/event-stream', 'last-event-id': lastEventId }
-    return this.#follow('GET', undefined, headers)
+    return follow('GET', this.url, undefined, headers)
   }
 
   /** Begins a request and collects what comes on its stream. */
@@ -108,33 +108,39 @@ export class RawSession {
   /** The same, under an id of the test's. */
   beginAs(id: number, method: string, params: JsonObject): Promise<Stream> {
     const body = JSON.stringify({ jsonrpc: '2.0', id, method, params })
-    return this.#follow('POST', body, this.headers)
+    return follow('POST', this.url, body, this.headers)
   }
+}
 
-  async #follow(verb: string, body: string | undefined, headers: Headers): Promise<Stream> {
-    const response = await open(verb, this.url, body, headers)
-    const messages: JsonObject[] = []
-    const ids: string[] = []
-    if (response.headers['content-type'] === 'text/event-stream') {
-      const reader = reading(messages, ids)
-      response.on('data', (chunk: Buffer) => reader.push(chunk))
-    } else {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => messages.push(parse(Buffer.concat(chunks).toString())))
-    }
-    const ended = new Promise<void>((resolve) => response.once('close', resolve))
-    return {
-      status: response.statusCode ?? 0,
-      messages,
-      ids,
-      ended,
-      next: (method) =>
-        waitUntil(() => messages.some((it) => it['method'] === method), `${method} on the stream`),
-      pause: () => void response.pause(),
-      resume: () => void response.resume(),
-      close: () => response.destroy(),
-    }
+/** Sends a request and collects what comes in answer, as it comes. */
+export async function follow(
+  verb: string,
+  url: string,
+  body: string | undefined,
+  headers: Headers,
+): Promise<Stream> {
+  const response = await open(verb, url, body, headers)
+  const messages: JsonObject[] = []
+  const ids: string[] = []
+  if (response.headers['content-type'] === 'text/event-stream') {
+    const reader = reading(messages, ids)
+    response.on('data', (chunk: Buffer) => reader.push(chunk))
+  } else {
+    const chunks: Buffer[] = []
+    response.on('data', (chunk: Buffer) => chunks.push(chunk))
+    response.on('end', () => messages.push(parse(Buffer.concat(chunks).toString())))
+  }
+  const ended = new Promise<void>((resolve) => response.once('close', resolve))
+  return {
+    status: response.statusCode ?? 0,
+    messages,
+    ids,
+    ended,
+    next: (method) =>
+      waitUntil(() => messages.some((it) => it['method'] === method), `${method} on the stream`),
+    pause: () => void response.pause(),
+    resume: () => void response.resume(),
+    close: () => response.destroy(),
   }
 }
 

@@ -55,6 +55,9 @@ export function startHostile(misbehave: Answer): Promise<RawServer> {
         return answerJson(response, message, {
           tools: [{ name: 'bad', inputSchema: { type: 'object' } }],
         })
+      case 'server/discover':
+        response.writeHead(400).end()
+        return
       case 'ping':
         return answerJson(response, message, {})
       default:

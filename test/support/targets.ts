@@ -19,6 +19,7 @@ export function catalog(lists: Lists, capabilities: JsonObject = {}): BackendCat
     objects.map((object) => ({ key: String(object[key]), raw: RawJson.fromValue(object) }))
   return {
     server: { protocolVersion: '2025-11-25', info: {}, capabilities, instructions: undefined },
+    freshness: {},
     items: {
       tools: items(lists.tools, 'name'),
       prompts: items(lists.prompts, 'name'),

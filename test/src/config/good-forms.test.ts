@@ -53,6 +53,8 @@ targets:
     exclude: ['*_admin']
     timeouts: { connect: 250ms, open: 1s, list: 2m, call: 1h, idle: 0s }
     roots: true
+    era: legacy
+    parkCalls: true
 `)
     expect(targets).toEqual([
       {
@@ -63,6 +65,8 @@ targets:
         exclude: ['*_admin'],
         timeouts: { connectMs: 250, openMs: 1000, listMs: 120_000, callMs: 3_600_000, idleMs: 0 },
         roots: true,
+        era: 'legacy',
+        parkCalls: true,
       },
     ])
   })

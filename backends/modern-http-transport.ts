@@ -1,0 +1,55 @@
+/**
+ * Streamable HTTP of 2026-07-28 towards an upstream server: each request stands for itself, in one POST whose end is
+ * the end of the request. There is no session, no GET and no resumption.
+ */
+import type { Pool } from 'undici'
+import { HttpExchanges } from './http-exchanges.js'
+import type { Target } from './target.js'
+import type { Exchange, Transport } from './transport.js'
+import { MODERN_VERSION } from './wire/modern.js'
+
+export class ModernHttpTransport implements Transport {
+  readonly isShared = false
+  readonly sessionId = undefined
+  readonly #target: Target
+  readonly #path: string
+  readonly #exchanges: HttpExchanges
+
+  constructor(target: Target, url: string, pool: Pool) {
+    this.#target = target
+    this.#exchanges = new HttpExchanges(pool)
+    const { pathname, search } = new URL(url)
+    this.#path = pathname + search
+  }
+
+  send(
+    text: string,
+    exchange: Exchange,
+    headers: Readonly<Record<string, string>> = {},
+  ): () => void {
+    const request = {
+      method: 'POST',
+      path: this.#path,
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': MODERN_VERSION,
+        ...headers,
+      },
+      body: text,
+    } as const
+    const options = { target: this.#target.name, isOneAnswer: true, hasSession: false }
+    return this.#exchanges.send(request, options, exchange)
+  }
+
+  /** Nothing is told to a server of this revision but requests. */
+  async notify(): Promise<void> {}
+
+  opened(): void {}
+
+  async listen(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#exchanges.abortAll()
+  }
+}

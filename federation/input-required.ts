@@ -1,0 +1,94 @@
+/**
+ * Results that ask the client for input (2026-07-28 basic/patterns/mrtr). What the server wants to get back is sealed
+ * around the call it belongs to: a client can neither change it, nor use it elsewhere, nor for somebody else.
+ */
+import { createHash } from 'node:crypto'
+import type { Call, JsonObject, RawObject, TargetName } from '../backends/index.js'
+import { joinMembers, RawJson, rawMembers, withMembers } from '../backends/index.js'
+import { InvalidParamsError } from './errors.js'
+
+/** Seals and opens what clients carry. */
+export interface StateSealer {
+  seal(text: string): string
+  /** `undefined` for what is not ours. */
+  open(sealed: string): string | undefined
+}
+
+interface SealedState {
+  readonly target: TargetName
+  readonly principal: string
+  readonly call: string
+  readonly expires: number
+  /** The server's own; absent where it gave none. */
+  readonly inner?: string
+}
+
+/** How long a client may take to come back with its answers. */
+const LIFETIME_MS = 3_600_000
+
+/**
+ * A call that may be one come back, with the server's own state in it.
+ * @throws InvalidParamsError for state that is not ours, is old, or belongs to another call
+ */
+export function withInnerState(call: Call, target: TargetName, sealer: StateSealer): Call {
+  const { requestState } = call.params.value
+  if (requestState === undefined) return call
+  const text = typeof requestState === 'string' ? sealer.open(requestState) : undefined
+  // Authenticated by the seal: it is what `withSealedState` wrote.
+  const state = text === undefined ? undefined : (JSON.parse(text) as SealedState)
+  const isOurs =
+    state !== undefined &&
+    state.target === target &&
+    state.principal === call.caller.principal &&
+    state.call === digestOf(call) &&
+    state.expires > Date.now()
+  if (!isOurs) throw new InvalidParamsError('"requestState" does not belong to this request')
+  const inner = state.inner === undefined ? undefined : JSON.stringify(state.inner)
+  return { ...call, params: withMembers(call.params, { requestState: inner }) }
+}
+
+/** The result as the client gets it; `forClient` makes each request fit for it. */
+export function withSealedState(
+  result: RawObject,
+  call: Call,
+  target: TargetName,
+  sealer: StateSealer,
+  forClient: (method: string, params: RawObject) => RawObject,
+): RawObject {
+  const { requestState } = result.value
+  const state: SealedState = {
+    target,
+    principal: call.caller.principal,
+    call: digestOf(call),
+    expires: Date.now() + LIFETIME_MS,
+    ...(typeof requestState === 'string' ? { inner: requestState } : {}),
+  }
+  const requests = rawMembers(result.text).get('inputRequests')
+  return withMembers(result, {
+    requestState: JSON.stringify(sealer.seal(JSON.stringify(state))),
+    ...(requests === undefined ? {} : { inputRequests: mapRequests(requests, forClient) }),
+  })
+}
+
+function mapRequests(
+  requests: string,
+  forClient: (method: string, params: RawObject) => RawObject,
+): string {
+  return joinMembers(
+    [...rawMembers(requests)].map(([key, text]) => {
+      const params = rawMembers(text).get('params')
+      const request = RawJson.fromText<JsonObject>(text)
+      const { method } = request.value
+      if (typeof method !== 'string' || params === undefined) return [key, text] as const
+      const changed = forClient(method, RawJson.fromText<JsonObject>(params))
+      return [key, withMembers(request, { params: changed.text }).text] as const
+    }),
+  )
+}
+
+/** What makes a call the same call: all but what changes from one round to the next. */
+function digestOf({ method, params }: Call): string {
+  const { name, uri, arguments: given } = params.value
+  const salient = JSON.stringify([method, name ?? null, uri ?? null, given ?? null])
+  return createHash('sha256').update(salient).digest('base64url')
+}

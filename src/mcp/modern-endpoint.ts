@@ -1,0 +1,103 @@
+/** POSTs of 2026-07-28: each stands for itself, so all that lives here is what is under way. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RequestMessage } from '../../backends/index.js'
+import {
+  ANONYMOUS,
+  CallCancelledError,
+  Cancellation,
+  errorText,
+  resultText,
+} from '../../backends/index.js'
+import type { VirtualServer } from '../../federation/index.js'
+import { RefusedError } from '../http/refusal.js'
+import type { EndpointOptions } from './endpoint.js'
+import type { KeepAlive } from './event-stream.js'
+import { modernError, performModern, requireMethod } from './modern.js'
+import { ModernListen } from './modern-listen.js'
+import type { ModernRequest } from './modern-request.js'
+import { checkParamHeaders, readModernRequest } from './modern-request.js'
+import { ModernResponse } from './modern-response.js'
+
+export class ModernEndpoint {
+  readonly #options: EndpointOptions
+  readonly #keepAlive: KeepAlive
+  readonly #listens = new Set<ModernListen>()
+
+  constructor(options: EndpointOptions, keepAlive: KeepAlive) {
+    this.#options = options
+    this.#keepAlive = keepAlive
+  }
+
+  /** @throws RefusedError for what is not the protocol */
+  async handle(
+    incoming: IncomingMessage,
+    message: RequestMessage,
+    outgoing: ServerResponse,
+    server: VirtualServer,
+  ): Promise<void> {
+    const request = readModernRequest(incoming, message)
+    const cancellation = new Cancellation()
+    const response = new ModernResponse(outgoing, this.#keepAlive, () => cancellation.cancel())
+    const refuse = (cause: unknown): void => {
+      if (cause instanceof CallCancelledError) return
+      const { onInternalError } = this.#options
+      const { error, status } = modernError(cause, request.capabilities, onInternalError)
+      response.answer(errorText(request.id, error), status)
+    }
+    try {
+      requireMethod(server, request)
+      if (request.method === 'subscriptions/listen') {
+        return await this.#listen(request, response, cancellation, server)
+      }
+      if (request.method === 'tools/call') this.#checkParams(incoming, request, server)
+      const { callers } = this.#options
+      const result = await performModern(
+        server,
+        request,
+        cancellation,
+        response,
+        callers,
+        ANONYMOUS,
+      )
+      response.answer(resultText(request.id, result), 200)
+    } catch (cause) {
+      if (cause instanceof RefusedError) throw cause
+      refuse(cause)
+    }
+  }
+
+  /** The process is about to end: whoever listens is told, and comes back elsewhere. */
+  drain(): void {
+    for (const listen of this.#listens) listen.finish()
+  }
+
+  #checkParams(incoming: IncomingMessage, request: ModernRequest, server: VirtualServer): void {
+    const { name } = request.params.value
+    if (typeof name === 'string') checkParamHeaders(incoming, request, server.traitsOf(name))
+  }
+
+  async #listen(
+    request: ModernRequest,
+    response: ModernResponse,
+    cancellation: Cancellation,
+    server: VirtualServer,
+  ): Promise<void> {
+    const { callers, onCallerGone } = this.#options
+    const caller = callers.of(ANONYMOUS, request.capabilities)
+    const listen = new ModernListen(server, request, response, caller)
+    const end = (): void => {
+      this.#listens.delete(listen)
+      listen.stop()
+      onCallerGone(listen.callerKey)
+    }
+    this.#listens.add(listen)
+    cancellation.add(end)
+    try {
+      await listen.start()
+    } catch (error) {
+      end()
+      throw error
+    }
+    if (cancellation.isCancelled) end()
+  }
+}

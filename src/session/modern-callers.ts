@@ -1,0 +1,54 @@
+/**
+ * Callers of 2026-07-28. They have no session, but servers of the 2025 era know them by one: all requests of one
+ * principal that can be asked for the same share it.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Caller, JsonObject, LogLevel } from '../../backends/index.js'
+import { isWantedLevel } from '../../backends/index.js'
+
+const MAX_CALLERS = 10_000
+
+type ModernCaller = Caller & { logLevel: LogLevel | undefined }
+
+export class ModernCallers {
+  readonly #callers: LRUCache<string, ModernCaller>
+  readonly #sweep: NodeJS.Timeout
+
+  /** `onReleased` hears the key of every caller that was idle for so long. */
+  constructor(idleMs: number, onReleased: (key: string) => void) {
+    this.#callers = new LRUCache({
+      max: MAX_CALLERS,
+      ttl: idleMs,
+      updateAgeOnGet: true,
+      dispose: (_caller, key) => onReleased(key),
+    })
+    this.#sweep = setInterval(() => this.#callers.purgeStale(), idleMs).unref()
+  }
+
+  of(principal: string, capabilities: JsonObject): ModernCaller {
+    const key = `modern ${principal} ${JSON.stringify(capabilities)}`
+    const known = this.#callers.get(key)
+    if (known !== undefined) return known
+    const caller: ModernCaller = {
+      era: 'modern',
+      key,
+      principal,
+      capabilities,
+      logLevel: undefined,
+      // What belongs to no request has nowhere to go.
+      notify: () => undefined,
+    }
+    this.#callers.set(key, caller)
+    return caller
+  }
+
+  close(): void {
+    clearInterval(this.#sweep)
+    this.#callers.clear()
+  }
+}
+
+/** Whether a caller's servers have to become more talkative for a request of this level. */
+export function isMoreTalkative(level: LogLevel, { logLevel }: Caller): boolean {
+  return logLevel === undefined || !isWantedLevel(level, logLevel)
+}
