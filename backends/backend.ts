@@ -18,9 +18,10 @@ import {
   UpstreamSessionLostError,
 } from './errors.js'
 import type { ListKind, ServerDescription } from './server-description.js'
+import { bridgeTask, isBridged } from './task-bridge.js'
 import type { Target } from './target.js'
 import type { TaskIds } from './task-calls.js'
-import { isTaskCall, translateTaskAnswer, translateTaskCall } from './task-calls.js'
+import { mayConcernTask, translateTaskAnswer, translateTaskCall } from './task-calls.js'
 import type { UpstreamClient } from './upstream-client.js'
 import type { ErrorMessage, ResultMessage } from './wire/json-rpc.js'
 import { errorText, notificationText, resultText } from './wire/json-rpc.js'
@@ -107,7 +108,7 @@ export class Backend {
   async call(call: Call): Promise<RawObject> {
     this.#running++
     try {
-      if (!isTaskCall(call)) return await this.#call(call)
+      if (!mayConcernTask(call)) return await this.#call(call)
       const translated = translateTaskCall(call, this.target.name, this.#context.taskIds)
       return translated.exposed(await this.#call(translated.call))
     } finally {
@@ -152,7 +153,9 @@ export class Backend {
     if (client.era === call.caller.era) return client.request(call, timeoutMs)
     return client.era === 'modern'
       ? this.#inputLoop.run(call, (it) => client.request(it, timeoutMs))
-      : this.#parkedCalls.run(call, client, timeoutMs)
+      : isBridged(call)
+        ? bridgeTask(call, client, timeoutMs)
+        : this.#parkedCalls.run(call, client, timeoutMs)
   }
 
   /**

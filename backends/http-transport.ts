@@ -119,7 +119,7 @@ export class HttpTransport implements Transport {
   }
 
   #headers(accept: string): Record<string, string> {
-    const headers: Record<string, string> = { accept }
+    const headers: Record<string, string> = { ...this.#target.headers, accept }
     if (this.#sessionId !== undefined) headers['mcp-session-id'] = this.#sessionId
     if (this.#protocolVersion !== undefined) headers['mcp-protocol-version'] = this.#protocolVersion
     return headers

@@ -14,20 +14,13 @@ import type { Pending, RequestOptions } from './pending-requests.js'
 import { PendingRequests } from './pending-requests.js'
 import type { ClientListener, ServerDescription } from './server-description.js'
 import { LIST_CHANGED } from './server-description.js'
-import { modernCapabilities } from './server-requests.js'
+import { extendsTasks, modernCapabilities } from './server-requests.js'
 import type { Target } from './target.js'
 import type { Channel, Exchange, OpenTransport, Transport } from './transport.js'
 import type { Introduction, UpstreamClient } from './upstream-client.js'
 import type { Message, NotificationMessage } from './wire/json-rpc.js'
 import { ErrorCode, JsonRpcError, notificationText, requestText } from './wire/json-rpc.js'
-import {
-  encodeHeader,
-  MetaKey,
-  MODERN_VERSION,
-  nameOf,
-  paramHeaderValues,
-  TASKS_EXTENSION,
-} from './wire/modern.js'
+import { encodeHeader, MetaKey, MODERN_VERSION, nameOf, paramHeaderValues } from './wire/modern.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
 import { EMPTY_OBJECT, isJsonObject, RawJson, withMembers, withMeta } from './wire/raw-json.js'
 
@@ -188,7 +181,7 @@ export class ModernClient implements UpstreamClient {
       throw this.#protocolError('the server needs input and does not say what')
     }
     const isTask = resultType === 'task' && method === 'tools/call' && caller !== undefined
-    if (isTask && hasTasks(modernCapabilities(caller, this.#target))) return plain
+    if (isTask && extendsTasks(caller)) return plain
     throw this.#protocolError('the server gave a kind of result that was not asked for')
   }
 
@@ -368,8 +361,4 @@ function verdictOf(error: unknown): unknown {
   const { status } = error
   const isInconclusive = status !== undefined && (status >= 500 || INCONCLUSIVE.has(status))
   return isInconclusive ? error : new NotModernError(error.message)
-}
-
-function hasTasks({ extensions }: JsonObject): boolean {
-  return isJsonObject(extensions) && extensions[TASKS_EXTENSION] !== undefined
 }

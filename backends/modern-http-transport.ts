@@ -31,6 +31,7 @@ export class ModernHttpTransport implements Transport {
       method: 'POST',
       path: this.#path,
       headers: {
+        ...this.#target.headers,
         'content-type': 'application/json',
         accept: 'application/json, text/event-stream',
         'mcp-protocol-version': MODERN_VERSION,

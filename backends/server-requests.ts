@@ -6,6 +6,7 @@ import type { Caller } from './call.js'
 import type { Target } from './target.js'
 import type { RequestMessage } from './wire/json-rpc.js'
 import { ErrorCode, JsonRpcError } from './wire/json-rpc.js'
+import { TASKS_EXTENSION } from './wire/modern.js'
 import type { JsonObject } from './wire/raw-json.js'
 import { isJsonObject } from './wire/raw-json.js'
 
@@ -27,6 +28,12 @@ export function modernCapabilities({ era, capabilities }: Caller, target: Target
     ...(roots === undefined ? {} : { roots: {} }),
     ...(Object.keys(extensions).length > 0 ? { extensions } : {}),
   }
+}
+
+/** Whether a caller knows the tasks of 2026-07-28's extension. */
+export function extendsTasks({ era, capabilities }: Caller): boolean {
+  const { extensions } = capabilities
+  return era === 'modern' && isJsonObject(extensions) && extensions[TASKS_EXTENSION] !== undefined
 }
 
 const UI_EXTENSION = 'io.modelcontextprotocol/ui'

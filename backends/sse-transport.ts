@@ -134,6 +134,7 @@ export class SseTransport implements Transport {
       isAcknowledgement: method === 'POST',
       isOneAnswer: false,
     }
-    return this.#exchanges.send({ method, path, headers, body }, options, exchange)
+    const all = { ...this.#target.headers, ...headers }
+    return this.#exchanges.send({ method, path, headers: all, body }, options, exchange)
   }
 }

@@ -31,6 +31,8 @@ export interface Target {
   readonly era: 'auto' | Era
   /** Whether calls of modern clients to an older server wait while the client is asked. */
   readonly parkCalls: boolean
+  /** Sent with every HTTP request. */
+  readonly headers: Readonly<Record<string, string>>
 }
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
@@ -144,6 +146,7 @@ export const targetSchema = z
       roots: it.roots,
       era: it.era,
       parkCalls: it.parkCalls,
+      headers: {},
     }
   })
 

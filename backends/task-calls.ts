@@ -4,6 +4,7 @@
  * way down and up; calls that are about no task never come here.
  */
 import type { Call, CallNotification, ServerRequest } from './call.js'
+import { extendsTasks } from './server-requests.js'
 import type { TargetName } from './target.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
 import { isJsonObject, RawJson, rawMembers, withMembers, withMeta } from './wire/raw-json.js'
@@ -35,6 +36,11 @@ type MapId = (taskId: string) => string
 /** Whether a call makes a task, or asks about one. */
 export function isTaskCall({ method, params }: Pick<Call, 'method' | 'params'>): boolean {
   return method.startsWith('tasks/') || params.value['task'] !== undefined
+}
+
+/** Whether a task may come of a call, or it asks about one. */
+export function mayConcernTask(call: Call): boolean {
+  return isTaskCall(call) || (call.method === 'tools/call' && extendsTasks(call.caller))
 }
 
 export function translateTaskCall(call: Call, target: TargetName, ids: TaskIds): TaskCall {

@@ -79,9 +79,10 @@ function mayExtendTasks(server: ServerDescription | undefined): boolean {
   return server === undefined || extendsTasks(server)
 }
 
-/** Whether a server has the extension for tasks of 2026-07-28. */
-export function extendsTasks({ capabilities }: ServerDescription): boolean {
-  return member(capabilities['extensions'], TASKS_EXTENSION) !== undefined
+/** Whether a server has tasks for clients of 2026-07-28: those of its extension, or older ones in its dialect. */
+export function extendsTasks(server: ServerDescription): boolean {
+  const { extensions } = server.capabilities
+  return member(extensions, TASKS_EXTENSION) !== undefined || runsTasks(server)
 }
 
 function member(value: JsonValue | undefined, key: string): JsonObject | undefined {

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Call, JsonObject, RawObject, TargetName } from '../backends/index.js'
-import { joinMembers, RawJson, rawMembers, withMembers } from '../backends/index.js'
+import { isJsonObject, joinMembers, RawJson, rawMembers, withMembers } from '../backends/index.js'
 import { InvalidParamsError } from './errors.js'
 
 /** Seals and opens what clients carry. */
@@ -63,11 +63,18 @@ export function withSealedState(
     expires: Date.now() + LIFETIME_MS,
     ...(typeof requestState === 'string' ? { inner: requestState } : {}),
   }
-  const requests = rawMembers(result.text).get('inputRequests')
-  return withMembers(result, {
-    requestState: JSON.stringify(sealer.seal(JSON.stringify(state))),
-    ...(requests === undefined ? {} : { inputRequests: mapRequests(requests, forClient) }),
-  })
+  const sealed = JSON.stringify(sealer.seal(JSON.stringify(state)))
+  return withFitRequests(withMembers(result, { requestState: sealed }), forClient)
+}
+
+/** A result, or a task, with each request in it made fit for the client. */
+export function withFitRequests(
+  result: RawObject,
+  forClient: (method: string, params: RawObject) => RawObject,
+): RawObject {
+  if (!isJsonObject(result.value['inputRequests'])) return result
+  const requests = rawMembers(result.text).get('inputRequests') ?? '{}'
+  return withMembers(result, { inputRequests: mapRequests(requests, forClient) })
 }
 
 function mapRequests(

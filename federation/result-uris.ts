@@ -5,8 +5,9 @@
 import type { JsonObject, JsonValue, RawObject } from '../backends/index.js'
 import { isJsonObject, joinMembers, RawJson, rawElements, rawMembers } from '../backends/index.js'
 
-/** Every URI of a result of `tools/call`, `prompts/get` or `resources/read`. */
+/** Every URI of a result of `tools/call`, `prompts/get` or `resources/read`, or of a task that has come to one. */
 export function* urisOf(result: JsonObject): Iterable<string> {
+  if (isJsonObject(result['result'])) yield* urisOf(result['result'])
   for (const part of arrayOf(result['contents'])) yield* stringIn(part, 'uri')
   for (const block of arrayOf(result['content'])) yield* urisOfBlock(block)
   for (const message of arrayOf(result['messages'])) {
@@ -18,12 +19,13 @@ export function* urisOf(result: JsonObject): Iterable<string> {
 export function mapUris(result: RawObject, map: (uri: string) => string): RawObject {
   const uri = uriEdit(map)
   const block = blockEdit(uri)
-  const edit = objectEdit({
+  const edits = {
     contents: arrayEdit(objectEdit({ uri })),
     content: arrayEdit(block),
     messages: arrayEdit(objectEdit({ content: block })),
     _meta: metaEdit(uri),
-  })
+  }
+  const edit = objectEdit({ ...edits, result: objectEdit(edits) })
   const text = edit(result.text)
   return text === result.text ? result : RawJson.fromText(text)
 }

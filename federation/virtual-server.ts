@@ -46,7 +46,7 @@ import {
   UnknownMethodError,
 } from './errors.js'
 import type { StateSealer } from './input-required.js'
-import { withInnerState, withSealedState } from './input-required.js'
+import { withFitRequests, withInnerState, withSealedState } from './input-required.js'
 import type { Collision } from './naming.js'
 import type { UriRoute } from './resource-uri.js'
 import { mapUris, urisOf } from './result-uris.js'
@@ -203,6 +203,7 @@ export class VirtualServer {
         return this.#complete(call)
       case 'tasks/get':
       case 'tasks/result':
+      case 'tasks/update':
       case 'tasks/cancel':
         return this.#aboutTask(call)
       default:
@@ -332,7 +333,10 @@ export class VirtualServer {
   }
 
   async #aboutTask(call: Call): Promise<RawObject> {
-    if (!this.offers('tasks')) throw new UnknownMethodError(`Method not found: ${call.method}`)
+    const isModern = call.caller.era === 'modern'
+    const isLegacy = !isModern && call.method !== 'tasks/update'
+    const isOffered = isModern ? this.extendsTasks : isLegacy && this.offers('tasks')
+    if (!isOffered) throw new UnknownMethodError(`Method not found: ${call.method}`)
     const taskId = stringParam(call, 'taskId')
     const place = this.#options.taskIds.open(taskId, call.caller.principal)
     const keeper = place && this.#options.keepers().get(place.target)
@@ -364,6 +368,12 @@ export class VirtualServer {
     if (result.value['resultType'] === 'input_required') {
       return withSealedState(result, given, target.name, states, fit)
     }
+    if (call.method === 'tasks/get') return this.#exposed(target, withFitRequests(result, fit))
+    return this.#exposed(target, result)
+  }
+
+  /** The result with its URIs as clients of this view know them. */
+  #exposed(target: Target, result: RawObject): RawObject {
     const { uris } = this.#currentView()
     for (const uri of urisOf(result.value)) this.#remember(target, uri)
     if (!uris.changesUris) return result

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command: arguments, signals and exit codes. The only file that ends the process. */
 import { parseArgs } from 'node:util'
+import { probe } from './commands/probe.js'
 import { schema } from './commands/schema.js'
 import { serve } from './commands/serve.js'
 import { UsageError } from './commands/usage.js'
@@ -12,6 +13,8 @@ const USAGE = `mcp-junction ${VERSION}: one /mcp URL in front of all your MCP se
 
   mcp-junction [serve] [--config FILE|DIR] [--port N] [--host H] [--[no-]watch] [--log-level L]
   mcp-junction validate --config FILE|DIR   check a configuration; nothing is started
+  mcp-junction probe URL [--token T] [--era auto|legacy|modern] [--call TOOL --args JSON] [--json]
+                                            check a server from outside: what it speaks and has, and how fast
   mcp-junction schema                       print the JSON Schema of the configuration
 
 Without --config: ./junction.yaml or ./junction.json.
@@ -25,6 +28,11 @@ const OPTIONS = {
   host: { type: 'string' },
   'log-level': { type: 'string' },
   watch: { type: 'boolean', default: true },
+  token: { type: 'string' },
+  era: { type: 'string' },
+  call: { type: 'string' },
+  args: { type: 'string' },
+  json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -35,6 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [command = 'serve', ...rest] = positionals
   if (values.help === true) return print(USAGE)
   if (values.version === true) return print(`${VERSION}\n`)
+  if (command === 'probe' && rest.length <= 1) return probe(rest[0], values)
   if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`)
   switch (command) {
     case 'serve':
