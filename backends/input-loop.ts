@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Call } from './call.js'
 import { BackendProtocolError, CallCancelledError } from './errors.js'
-import { refusalOf } from './server-requests.js'
+import { modernCapabilities, refusalOf } from './server-requests.js'
 import type { Target } from './target.js'
 import type { ErrorMessage, RequestId, ResultMessage } from './wire/json-rpc.js'
 import { ErrorCode, JsonRpcError } from './wire/json-rpc.js'
@@ -22,8 +22,9 @@ import {
 
 /** A server that needs more than this will not come to an end. */
 const MAX_ROUNDS = 10
-/** Between rounds in which the server only wants to be called again. */
-const PAUSE_MS = 100
+/** Between rounds in which the server only wants to be called again; longer each time. */
+const PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 1_000
 
 type Answer = ResultMessage | ErrorMessage
 
@@ -51,7 +52,7 @@ export class InputLoop {
       if (result.value['resultType'] !== 'input_required') return result
       const members = rawMembers(result.text)
       const requests = members.get('inputRequests')
-      if (requests === undefined) await sleep(PAUSE_MS * 2 ** round)
+      if (requests === undefined) await sleep(Math.min(PAUSE_MS * 2 ** round, LONGEST_PAUSE_MS))
       const inputResponses =
         requests === undefined ? undefined : await this.#gather(call, rawMembers(requests))
       const requestState = members.get('requestState')
@@ -76,7 +77,10 @@ export class InputLoop {
     const given = rawMembers(text).get('params')
     const params = given === undefined ? EMPTY_OBJECT : RawJson.fromText<JsonObject>(given)
     const id = randomUUID()
-    const refusal = refusalOf({ kind: 'request', id, method, params }, call.caller.capabilities)
+    const refusal = refusalOf(
+      { kind: 'request', id, method, params },
+      modernCapabilities(call.caller, this.#target),
+    )
     if (refusal !== undefined)
       throw this.#protocolError(`the server asked in vain: ${refusal.message}`)
     const answer = await this.#answered(call, id, method, withElicitationId(params))

@@ -18,9 +18,11 @@ import type {
 import {
   CallCancelledError,
   EMPTY_OBJECT,
+  ErrorCode,
   errorText,
   isJsonObject,
   isLogLevel,
+  JsonRpcError,
   notificationText,
   RawJson,
   requestText,
@@ -59,10 +61,10 @@ export async function answerRequest(
     const result = await perform(server, session, request, () =>
       callOf(session, request, cancellation, way, tokens),
     )
-    return resultText(request.id, result)
+    return resultText(request.id, legacyResult(result))
   } catch (error) {
     if (error instanceof CallCancelledError) return undefined
-    return errorText(request.id, toJsonRpcError(error, onInternalError))
+    return errorText(request.id, legacyError(toJsonRpcError(error, onInternalError), session))
   } finally {
     session.finish(request.id)
   }
@@ -100,6 +102,28 @@ export function hearAnswer(
 
 function isRequestId(value: unknown): value is RequestId {
   return typeof value === 'string' || typeof value === 'number'
+}
+
+/** What a client of this era may read of an error (mcp-protocol.md §0): codes of 2026-07-28 mean nothing to it. */
+function legacyError(error: JsonRpcError, { seed }: Session): JsonRpcError {
+  const { rpcCode, message, data } = error
+  const { elicitation } = seed.capabilities
+  const knowsUrls = isJsonObject(elicitation) && elicitation['url'] !== undefined
+  const isForeign = rpcCode <= -32020 && rpcCode >= -32029
+  const isUnasked = rpcCode === ErrorCode.UrlElicitationRequired && !knowsUrls
+  return isForeign || isUnasked ? new JsonRpcError(ErrorCode.InternalError, message, data) : error
+}
+
+/** A result as this era has it: what says how long it holds, and output that is no object, are of another. */
+function legacyResult(result: RawObject): RawObject {
+  const { ttlMs, cacheScope, structuredContent } = result.value
+  const isOdd = structuredContent !== undefined && !isJsonObject(structuredContent)
+  if (ttlMs === undefined && cacheScope === undefined && !isOdd) return result
+  return withMembers(result, {
+    ttlMs: undefined,
+    cacheScope: undefined,
+    ...(isOdd ? { structuredContent: undefined } : {}),
+  })
 }
 
 /** The result of `initialize`. */
