@@ -199,7 +199,7 @@ export class ModernClient implements UpstreamClient {
       },
       timeoutMs: this.#target.timeouts.openMs,
       send: (id, filter, exchange) => this.#sendListen(id, filter, exchange),
-      onNotification: (message) => this.#hear(message, undefined),
+      onNotification: (message) => this.#told(message),
       onGap: () => {
         for (const kind of Object.values(LIST_CHANGED)) this.#listener.onListChanged(kind)
       },
@@ -257,17 +257,19 @@ export class ModernClient implements UpstreamClient {
 
   #hear(message: NotificationMessage, asker: Pending | undefined): void {
     const { method, params } = message
-    const meta = params.value['_meta']
-    if (asker === undefined && isJsonObject(meta) && meta[MetaKey.subscriptionId] !== undefined) {
-      if (this.#transport?.isShared === true) this.#listening?.hear(message)
-    }
+    if (method === 'notifications/progress') return this.#progress(params)
+    if (method === 'notifications/message') return this.#log(params, asker)
+    // All else belongs to a subscription; over HTTP it comes on the stream of it.
+    if (asker === undefined) this.#listening?.hear(message)
+  }
+
+  #told({ method, params }: NotificationMessage): void {
     const kind = LIST_CHANGED[method]
     if (kind !== undefined) return this.#listener.onListChanged(kind)
-    if (method === 'notifications/resources/updated') {
-      const { uri } = params.value
-      if (typeof uri === 'string') this.#listener.onUpdated(uri)
-    } else if (method === 'notifications/progress') this.#progress(params)
-    else if (method === 'notifications/message') this.#log(params, asker)
+    const { uri } = params.value
+    if (method === 'notifications/resources/updated' && typeof uri === 'string') {
+      this.#listener.onUpdated(uri)
+    }
   }
 
   #progress(params: RawObject): void {

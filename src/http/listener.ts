@@ -1,7 +1,7 @@
 /** The main listener: binds the app to a port, and lets go of it without cutting what is still being answered. */
 import { createAdaptorServer } from '@hono/node-server'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import type { createApp } from './app.js'
 
 /** Longer than the usual idle time of load balancers, so that they and not we close an idle connection. */
@@ -25,6 +25,13 @@ export async function listen(
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS
   server.headersTimeout = HEADERS_TIMEOUT_MS
+  // Node takes a connection for busy until its first request has come.
+  const unused = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  })
+  server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => {
@@ -34,17 +41,22 @@ export async function listen(
   })
   return {
     port: (server.address() as AddressInfo).port,
-    close: (deadlineMs) => close(server, deadlineMs),
+    close: (deadlineMs) => close(server, unused, deadlineMs),
   }
 }
 
-async function close(server: Server, deadlineMs: number): Promise<void> {
+async function close(
+  server: Server,
+  unused: ReadonlySet<Socket>,
+  deadlineMs: number,
+): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
   // A connection turns idle when its last answer is out; its client would keep it open for reuse.
   const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
   await new Promise<void>((resolve) => {
     server.close(() => resolve())
     server.closeIdleConnections()
+    for (const socket of unused) socket.destroy()
   })
   clearInterval(sweep)
   clearTimeout(cut)

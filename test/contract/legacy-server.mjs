@@ -104,7 +104,7 @@ async function call(server, name, given, { signal, sendRequest, sendNotification
     case 'fail':
       return { ...text('it failed'), isError: true }
     case 'throw':
-      throw Object.assign(new Error('thrown'), { code: -32050, data: { why: 'so' } })
+      throw Object.assign(new Error('thrown'), { code: 4711, data: { why: 'so' } })
     case 'structured':
       return { ...text('{"n":1}'), structuredContent: { n: 1 } }
     case 'progress':

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
@@ -128,6 +130,18 @@ describe('fifty running sessions survive', () => {
 })
 
 describe('a gateway that is told to stop', () => {
+  it('is not held up by a connection that nobody has used', async () => {
+    const gateway = await startGateway({ targets: [] })
+    const socket = connect(gateway.port, '127.0.0.1')
+    await once(socket, 'connect')
+    const closed = once(socket, 'close')
+    const startedAt = performance.now()
+    await gateway.close()
+    await closed
+    // Long before the ten seconds that running calls are given.
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
+  })
+
   it('finishes what is running, ends its streams, and exits with 0', async () => {
     let finish: () => void = () => undefined
     const slow: Handler = async (params) => {
