@@ -65,7 +65,7 @@ export function translateTaskCall(call: Call, target: TargetName, ids: TaskIds):
     },
     exposed: (result) =>
       mapRelatedTask(
-        call.method === 'tools/call' ? mapMade(result, seal) : mapTaskId(result, seal),
+        mapTaskId(call.method === 'tools/call' ? mapMade(result, seal) : result, seal),
         seal,
       ),
   }

@@ -28,9 +28,23 @@ const folder = await mkdtemp(join(tmpdir(), 'junction-conformance-'))
 // Without this an interrupted run would leave the servers behind.
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stop(1))
 
+/** A gateway with one backend, under its own names. */
+const alone = async (program) =>
+  startGateway([
+    {
+      name: 'one',
+      prefix: '',
+      roots: true,
+      parkCalls: true,
+      mcp: { url: await startFixture(program) },
+    },
+  ])
+
 const SETUPS = {
   direct: startFixture,
-  one: async () => startGateway([{ name: 'one', prefix: '', mcp: { url: await startFixture() } }]),
+  'direct-modern': () => startFixture('modern-fixture.mjs'),
+  one: alone,
+  modern: () => alone('modern-fixture.mjs'),
   federated: async () => {
     const [one, two] = await Promise.all([startFixture(), startFixture()])
     const targets = [
@@ -98,8 +112,8 @@ async function firstOf(child, name, pick) {
   return Promise.race([found, exited])
 }
 
-function startFixture() {
-  const child = start(process.execPath, [here('fixture-server.mjs')])
+function startFixture(program = 'fixture-server.mjs') {
+  const child = start(process.execPath, [here(program)])
   return firstOf(child, 'the fixture', (line) => /^listening (\S+)$/.exec(line)?.[1])
 }
 
