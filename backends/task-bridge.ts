@@ -5,6 +5,7 @@
  */
 import type { Call } from './call.js'
 import { extendsTasks } from './server-requests.js'
+import { RELATED_TASK } from './task-calls.js'
 import type { UpstreamClient } from './upstream-client.js'
 import { errorText, JsonRpcError } from './wire/json-rpc.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
@@ -15,6 +16,7 @@ import {
   RawJson,
   rawMembers,
   withMembers,
+  withMeta,
 } from './wire/raw-json.js'
 
 const BRIDGED: ReadonlySet<string> = new Set(['tasks/get', 'tasks/update', 'tasks/cancel'])
@@ -36,13 +38,23 @@ export async function bridgeTask(
     case 'tasks/get':
       return describe(await client.request({ ...call, params: about }, timeoutMs), call, client)
     case 'tasks/cancel':
-      await client.request({ ...call, params: about }, timeoutMs)
+      await cancel({ ...call, params: about }, client, timeoutMs)
       return EMPTY_OBJECT
     case 'tasks/update':
       // What such a server asks, it asks on a stream that nobody holds open for it; there is nothing to answer.
       return EMPTY_OBJECT
     default:
       return make(call, client, timeoutMs)
+  }
+}
+
+/** Here a task that has ended is no error; one that is not there is. */
+async function cancel(call: Call, client: UpstreamClient, timeoutMs: number): Promise<void> {
+  try {
+    await client.request(call, timeoutMs)
+  } catch (error) {
+    if (!(error instanceof JsonRpcError)) throw error
+    await client.request({ ...call, method: 'tasks/get' }, timeoutMs)
   }
 }
 
@@ -72,7 +84,8 @@ async function describe(task: RawObject, call: Call, client: UpstreamClient): Pr
   try {
     const result = await client.request({ ...call, method: 'tasks/result', params }, 0)
     // A result that is an error is a result all the same (ext-tasks).
-    return withMembers(detailed, { status: '"completed"', result: result.text })
+    const plain = withMeta(result, { [RELATED_TASK]: undefined })
+    return withMembers(detailed, { status: '"completed"', result: plain.text })
   } catch (error) {
     if (!(error instanceof JsonRpcError)) throw error
     return failed(detailed, error)

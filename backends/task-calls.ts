@@ -9,7 +9,8 @@ import type { TargetName } from './target.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
 import { isJsonObject, RawJson, rawMembers, withMembers, withMeta } from './wire/raw-json.js'
 
-const RELATED_TASK = 'io.modelcontextprotocol/related-task'
+/** The key of `_meta` that names the task a message is about. */
+export const RELATED_TASK = 'io.modelcontextprotocol/related-task'
 
 /** Ids of tasks as callers know them, made so that any process of the gateway can read them. */
 export interface TaskIds {

@@ -1,5 +1,6 @@
 // `node fixture-server.mjs [port]`: the backend the official conformance suite expects behind the gateway, on the SDK.
 // Prints `listening URL`. Its sessions keep their events, so streams can be closed and resumed.
+import { InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import {
@@ -17,10 +18,35 @@ import {
 } from '@modelcontextprotocol/sdk/types.js'
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
+import { askPrompt, bridgeTools, startTask } from './fixture-bridge-tools.mjs'
 import { EventStore } from './fixture-events.mjs'
 import { completions, prompts, readResource, resources, templates } from './fixture-content.mjs'
 import { tools } from './fixture-tools.mjs'
 
+/** How often each list was changed, and who is told. */
+const changes = { tools: 0, prompts: 0 }
+const servers = new Set()
+const trigger = (name, list, tell) => ({
+  name,
+  description: `Changes the list of ${list}`,
+  inputSchema: { type: 'object', properties: {} },
+  call: () => {
+    changes[list]++
+    for (const server of servers) tell(server).catch(() => undefined)
+    return [{ type: 'text', text: 'Changed.' }]
+  },
+})
+const all = [
+  ...tools,
+  ...bridgeTools,
+  trigger('test_trigger_tool_change', 'tools', (server) => server.sendToolListChanged()),
+  trigger('test_trigger_prompt_change', 'prompts', (server) => server.sendPromptListChanged()),
+]
+const ASKING_PROMPT = {
+  name: 'test_input_required_result_prompt',
+  description: 'A prompt that needs input',
+}
+const taskStore = new InMemoryTaskStore()
 const INVALID_PARAMS = -32602
 const RETRY_MS = 100
 
@@ -32,31 +58,44 @@ function createFixture() {
     { name: 'conformance-fixture', version: '1.0.0' },
     {
       capabilities: {
-        tools: {},
-        prompts: {},
+        tools: { listChanged: true },
+        prompts: { listChanged: true },
         resources: { subscribe: true },
         completions: {},
         logging: {},
+        tasks: { cancel: {}, requests: { tools: { call: {} } } },
       },
+      taskStore,
     },
   )
   server.setRequestHandler(ListToolsRequestSchema, () => ({
-    tools: tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema })),
+    tools: all.map(({ call: _call, work: _work, ...definition }) => ({
+      ...definition,
+      title: `After ${changes.tools} changes`,
+    })),
   }))
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
-    const tool = named(tools, params.name)
+    const tool = named(all, params.name)
+    if (tool.work !== undefined) return startTask(tool, params.arguments ?? {}, extra)
     try {
       const peer = { ...extra, capabilities: server.getClientCapabilities() ?? {} }
       return { content: await tool.call(params.arguments ?? {}, peer) }
     } catch (error) {
+      if (error instanceof McpError && tool.name === 'test_missing_capability') throw error
       return { content: [{ type: 'text', text: error.message }], isError: true }
     }
   })
   server.setRequestHandler(ListPromptsRequestSchema, () => ({
-    prompts: prompts.map(({ messages: _messages, ...prompt }) => prompt),
+    prompts: [...prompts, ASKING_PROMPT].map(({ messages: _messages, ...prompt }) => ({
+      ...prompt,
+      title: `After ${changes.prompts} changes`,
+    })),
   }))
-  server.setRequestHandler(GetPromptRequestSchema, ({ params }) => ({
-    messages: named(prompts, params.name).messages(params.arguments ?? {}),
+  server.setRequestHandler(GetPromptRequestSchema, async ({ params }, extra) => ({
+    messages:
+      params.name === ASKING_PROMPT.name
+        ? await askPrompt(extra)
+        : named(prompts, params.name).messages(params.arguments ?? {}),
   }))
   server.setRequestHandler(ListResourcesRequestSchema, () => ({ resources }))
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
@@ -85,7 +124,10 @@ async function openSession() {
     eventStore: new EventStore(),
     retryInterval: RETRY_MS,
   })
-  await createFixture().connect(transport)
+  const server = createFixture()
+  await server.connect(transport)
+  servers.add(server)
+  server.onclose = () => servers.delete(server)
   return transport
 }
 

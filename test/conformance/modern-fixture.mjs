@@ -5,7 +5,7 @@ import { createMcpHandler, ProtocolError, Server } from '@modelcontextprotocol/s
 import { createServer } from 'node:http'
 import { completions, prompts, readResource, resources, templates } from './fixture-content.mjs'
 import { tools as shared } from './fixture-tools.mjs'
-import { answerPrompt, tools as asking } from './modern-fixture-input.mjs'
+import { answerPrompt, needs, tools as asking } from './modern-fixture-input.mjs'
 import { taskMethods, tools as lengthy } from './modern-fixture-tasks.mjs'
 
 const INVALID_PARAMS = -32602
@@ -18,14 +18,28 @@ const tool = (name, description, run, properties = {}) => ({
   run,
 })
 
-/** Whatever tests need to see happen, and the tools both fixtures have. */
+class NeedsInput extends Error {
+  constructor(request) {
+    super('input is needed')
+    this.request = request
+  }
+}
+
+/** The tools both fixtures have, and whatever tests need to see happen. */
 const plain = [
   ...shared.map(({ call, ...definition }) => ({
     ...definition,
-    run: async (given, { _meta, notify }) => {
+    run: async (given, { _meta, notify, capabilities, inputResponses }) => {
+      // These tools ask in the middle; here they begin anew with the answer.
+      const sendRequest = async (request) => {
+        if (inputResponses?.q === undefined) throw new NeedsInput(request)
+        return inputResponses.q
+      }
       try {
-        return { content: await call(given, { _meta, sendNotification: notify, capabilities: {} }) }
+        const peer = { _meta, sendNotification: notify, sendRequest, capabilities }
+        return { content: await call(given, peer) }
       } catch (error) {
+        if (error instanceof NeedsInput) return needs({ q: error.request })
         return { content: [{ type: 'text', text: error.message }], isError: true }
       }
     },
@@ -68,7 +82,7 @@ const said = (text) => ({ content: [{ type: 'text', text }] })
 
 const methods = {
   'tools/list': () => ({
-    tools: all.map(({ run: _, ...definition }) =>
+    tools: all.map(({ run: _run, ...definition }) =>
       definition.name === 'test_trigger_tool_change'
         ? { ...definition, description: `${definition.description}, ${changes.tools} times so far` }
         : definition,
@@ -76,7 +90,7 @@ const methods = {
   }),
   'tools/call': ({ name, arguments: given = {} }, context) => named(all, name).run(given, context),
   'prompts/list': () => ({
-    prompts: [...prompts, ASKING_PROMPT].map(({ messages: _, ...prompt }) => ({
+    prompts: [...prompts, ASKING_PROMPT].map(({ messages: _messages, ...prompt }) => ({
       ...prompt,
       title: `Version ${changes.prompts}`,
     })),

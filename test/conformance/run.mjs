@@ -1,7 +1,11 @@
-// `npm run conformance [-- --requirements REVISION] [-- --setup NAME]`: the official suite against the gateway, once for
-// each setup: `one`, with this project's fixture server as its only backend under its own names, and `federated`,
-// with two of them, called by the names under which the gateway exposes the first. `--setup direct` leaves the
-// gateway out, to tell the fixture's faults from ours.
+// `npm run conformance [-- --requirements REVISION] [-- --setup NAME]`: the official suite against the gateway, with this
+// project's fixture servers behind it:
+//
+//   older      one server of 2025-11-25, under its own names
+//   newer      one server of 2026-07-28, under its own names
+//   federated  two of 2025-11-25, called by the names under which the gateway exposes the first
+//
+// `--setup direct-older` and `direct-newer` leave the gateway out, to tell the fixtures' faults from ours.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -18,8 +22,8 @@ const READY_MS = 30_000
 
 const { values } = parseArgs({
   options: {
-    setup: { type: 'string', multiple: true, default: ['one', 'federated'] },
-    requirements: { type: 'string', default: '2025-11-25' },
+    setup: { type: 'string', multiple: true },
+    requirements: { type: 'string', multiple: true },
   },
 })
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -41,12 +45,15 @@ const alone = async (program) =>
   ])
 
 const SETUPS = {
-  direct: startFixture,
-  'direct-modern': () => startFixture('modern-fixture.mjs'),
-  one: alone,
-  modern: () => alone('modern-fixture.mjs'),
+  'direct-older': () => startFixture('fixture-server.mjs'),
+  'direct-newer': () => startFixture('modern-fixture.mjs'),
+  older: () => alone('fixture-server.mjs'),
+  newer: () => alone('modern-fixture.mjs'),
   federated: async () => {
-    const [one, two] = await Promise.all([startFixture(), startFixture()])
+    const [one, two] = await Promise.all([
+      startFixture('fixture-server.mjs'),
+      startFixture('fixture-server.mjs'),
+    ])
     const targets = [
       { name: 'one', mcp: { url: one } },
       { name: 'two', mcp: { url: two } },
@@ -55,25 +62,41 @@ const SETUPS = {
   },
 }
 
+/** What is run where nothing else is asked for. */
+const RUNS = {
+  '2025-11-25': ['older', 'newer', 'federated'],
+  '2026-07-28': ['older', 'newer'],
+}
+const EXPECTED_FAILURES = { '2026-07-28 older': 'expected-failures-older-server.yaml' }
+
 try {
   const tools = await installTools()
   let worst = 0
-  for (const setup of values.setup) {
-    if (!Object.hasOwn(SETUPS, setup)) throw new Error(`there is no setup "${setup}"`)
-    console.log(`\n--- ${values.requirements}, ${setup}`)
-    const results = here(`out/${values.requirements}/${setup}`)
-    await rm(results, { recursive: true, force: true })
-    const url = await SETUPS[setup]()
-    const args = ['server', '--url', url, '--requirements', values.requirements, '-o', results]
-    const suite = start(tools.node, [tools.conformance, ...args], 'inherit')
-    const [code] = await once(suite, 'exit')
-    worst = Math.max(worst, code ?? 1)
-    await stopChildren()
+  for (const revision of values.requirements ?? Object.keys(RUNS)) {
+    for (const setup of values.setup ?? RUNS[revision] ?? []) {
+      worst = Math.max(worst, await run(tools, revision, setup))
+    }
   }
   await stop(worst)
 } catch (error) {
   console.error(error.message)
   await stop(1)
+}
+
+/** Gives the exit code of the suite. */
+async function run(tools, revision, setup) {
+  if (!Object.hasOwn(SETUPS, setup)) throw new Error(`there is no setup "${setup}"`)
+  console.log(`\n--- ${revision}, ${setup}`)
+  const results = here(`out/${revision}/${setup}`)
+  await rm(results, { recursive: true, force: true })
+  const url = await SETUPS[setup]()
+  const args = ['server', '--url', url, '--requirements', revision, '-o', results]
+  const expected = EXPECTED_FAILURES[`${revision} ${setup}`]
+  if (expected !== undefined) args.push('--expected-failures', here(expected))
+  const suite = start(tools.node, [tools.conformance, ...args], 'inherit')
+  const [code] = await once(suite, 'exit')
+  await stopChildren()
+  return code ?? 1
 }
 
 async function stopChildren() {
@@ -112,7 +135,7 @@ async function firstOf(child, name, pick) {
   return Promise.race([found, exited])
 }
 
-function startFixture(program = 'fixture-server.mjs') {
+function startFixture(program) {
   const child = start(process.execPath, [here(program)])
   return firstOf(child, 'the fixture', (line) => /^listening (\S+)$/.exec(line)?.[1])
 }
