@@ -8,7 +8,7 @@ import { BackOff } from './back-off.js'
 import type { Call, Caller, Era, ReplyTo } from './call.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
-import { Connector } from './connector.js'
+import { Connector, VERDICT_MS } from './connector.js'
 import { InputLoop } from './input-loop.js'
 import { ParkedCalls } from './parked-calls.js'
 import {
@@ -323,9 +323,11 @@ export class Backend {
       this.#setState({ status: 'ready', since: Date.now(), server: client.server })
       const stable = setTimeout(onStable, STABLE_MS).unref()
       const pings = this.#startPings(client)
+      const doubts = setInterval(() => void this.#doubt(), VERDICT_MS).unref()
       await loss
       clearTimeout(stable)
       clearInterval(pings)
+      clearInterval(doubts)
     }
     // It may take its time to say goodbye to a server that is gone.
     void client.close()
@@ -343,6 +345,15 @@ export class Backend {
         if (isBackendError(error)) this.#loseMonitor(error)
       })
     }, PING_INTERVAL_MS).unref()
+  }
+
+  /** A server that was replaced by a newer one at the same address would be spoken to as an old one for ever. */
+  async #doubt(): Promise<void> {
+    const { clientInfo } = this.#context
+    const introduction = { clientInfo, capabilities: {}, sessionKey: MONITOR }
+    if (await this.#connector.isNowModern(introduction, this.#closing.signal)) {
+      this.#loseMonitor(new Error('the server has become a newer one'))
+    }
   }
 
   async #backOff(backOff: BackOff, error: Error): Promise<void> {

@@ -19,7 +19,7 @@ import type { Introduction, UpstreamClient } from './upstream-client.js'
 /** How servers that know HTTP+SSE alone answer an `initialize` by POST. */
 const SSE_STATUSES: ReadonlySet<number> = new Set([400, 404, 405])
 /** A server may be replaced by a newer one at the same address, and an old verdict would never show as wrong. */
-const VERDICT_MS = 10 * 60_000
+export const VERDICT_MS = 10 * 60_000
 /** Of the time for opening, what a child may leave our first question without an answer. */
 const PROBE_SHARE = 0.5
 
@@ -50,7 +50,13 @@ export class Connector {
     listener: ClientListener,
     signal: AbortSignal,
   ): Promise<UpstreamClient> {
-    if (this.#expectedEra() === 'legacy') return this.#openLegacy(introduction, listener, signal)
+    if (this.#expectedEra() === 'legacy') {
+      return this.#openLegacy(introduction, listener, signal).catch((error: unknown) => {
+        // Where an old verdict leads nowhere, the server may have become another.
+        this.#verdict = undefined
+        throw error
+      })
+    }
     let word: unknown
     try {
       const client = await this.#openModern(introduction, listener, signal)
@@ -64,6 +70,27 @@ export class Connector {
     // A server that stumbled over the first question may be of either era all the same.
     if (word instanceof NotModernError) this.#verdict = { era: 'legacy', at: Date.now() }
     return client
+  }
+
+  /** Whether a server taken for an old one by its own word has become a newer one meanwhile. Never rejects. */
+  async isNowModern(introduction: Introduction, signal: AbortSignal): Promise<boolean> {
+    const isDecided = this.#target.era !== 'auto' || this.#verdict?.era !== 'legacy'
+    if (isDecided || this.#target.endpoint.kind !== 'http') return false
+    const silent = {
+      onListChanged() {},
+      onClose() {},
+      onNoise() {},
+      onUpdated() {},
+      onLog() {},
+    }
+    try {
+      await (await this.#openModern(introduction, silent, signal)).close()
+      this.#verdict = undefined
+      return true
+    } catch {
+      // It still is what it was, or cannot be asked now.
+      return false
+    }
   }
 
   /** Sends what has no answer to a session that another process opened. What cannot be delivered is dropped. */

@@ -135,8 +135,8 @@ export class Federation {
   #schedule(name: TargetName): void {
     this.#changed.add(name)
     // Whoever asks from now on must not get the old picture; only telling about it waits.
-    this.merged.invalidate()
-    this.#singles.get(name)?.invalidate()
+    this.merged.invalidate(name)
+    this.#singles.get(name)?.invalidate(name)
     this.#timer ??= setTimeout(() => this.#publish(), SETTLE_MS)
   }
 

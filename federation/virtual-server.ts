@@ -2,7 +2,6 @@
  * Many backends as one MCP server, in neutral form: lists from memory, and each call to the backend that owns it.
  * It knows neither HTTP, tokens nor eras. `/mcp` is one of these over all targets, `/mcp/<target>` one over one.
  */
-import { LRUCache } from 'lru-cache'
 import type {
   Backend,
   Call,
@@ -10,50 +9,26 @@ import type {
   Era,
   ErrorMessage,
   JsonObject,
-  JsonValue,
   RawObject,
   ReplyTo,
   ResultMessage,
-  ServerRequest,
-  Target,
   TargetName,
-  TaskIds,
   ToolTraits,
 } from '../backends/index.js'
-import {
-  EMPTY_OBJECT,
-  isJsonObject,
-  JsonRpcError,
-  RawJson,
-  rawMembers,
-  withMembers,
-} from '../backends/index.js'
-import {
-  extendsTasks,
-  mayOffer,
-  mergeCapabilities,
-  mergeInstructions,
-  runsTasks,
-} from './capabilities.js'
+import { EMPTY_OBJECT, isJsonObject, RawJson } from '../backends/index.js'
+import type { CallRouterOptions } from './call-router.js'
+import { CallRouter } from './call-router.js'
+import { extendsTasks, mayOffer, mergeCapabilities, mergeInstructions } from './capabilities.js'
 import type { CatalogKind } from './catalog.js'
 import { LISTS } from './catalog.js'
 import type { CatalogKeeper } from './catalog-keeper.js'
 import type { Unavailable } from './errors.js'
-import {
-  InvalidParamsError,
-  ListUnavailableError,
-  UnknownItemError,
-  UnknownMethodError,
-} from './errors.js'
-import type { StateSealer } from './input-required.js'
-import { withFitRequests, withInnerState, withSealedState } from './input-required.js'
+import { ListUnavailableError, UnknownItemError, UnknownMethodError } from './errors.js'
 import type { Collision } from './naming.js'
+import { stringIn } from './params.js'
 import type { UriRoute } from './resource-uri.js'
-import { mapUris, urisOf } from './result-uris.js'
-import { forClient } from './server-requests.js'
-import type { FederationSettings } from './settings.js'
 import { traitsOf } from './tool-traits.js'
-import type { NameRoute, View } from './view.js'
+import type { View } from './view.js'
 import { buildView, listResult } from './view.js'
 
 /** The lists clients can be told have changed; templates are told of as resources. */
@@ -65,24 +40,13 @@ export interface ServerSelf {
   readonly serverInfo: JsonObject
 }
 
-export interface VirtualServerOptions {
-  /** As they are now: a reload may change them. */
-  readonly settings: () => FederationSettings
+export interface VirtualServerOptions extends Omit<CallRouterOptions, 'view'> {
   /** Version told to clients where the settings give none. */
   readonly version: string
-  /** The keepers of this server's backends by target, in order. */
-  readonly keepers: () => ReadonlyMap<TargetName, CatalogKeeper>
-  /** One target alone, under its original names. */
-  readonly alone: boolean
-  readonly taskIds: TaskIds
-  /** For what clients carry between the rounds of a call. */
-  readonly states: StateSealer
 }
 
 /** A list asked for right after start waits this long for backends that are still being connected, then never. */
 const START_GRACE_MS = 3_000
-/** Links seen in results, so that reading one finds its backend without asking around. */
-const MAX_REMEMBERED_LINKS = 10_000
 
 /** How long clients may keep a result, and whether for everybody (2026-07-28 server/utilities/caching). */
 export interface CacheHint {
@@ -101,13 +65,14 @@ const META_UNAVAILABLE = 'mcp-junction.dev/unavailable'
 
 export class VirtualServer {
   readonly #options: VirtualServerOptions
-  readonly #links = new LRUCache<string, Target>({ max: MAX_REMEMBERED_LINKS })
+  readonly #router: CallRouter
   readonly #listeners = new Set<(changed: readonly ChangedList[]) => void>()
   #view: View | undefined
   #announced: View['lists'] | undefined
 
   constructor(options: VirtualServerOptions) {
     this.#options = options
+    this.#router = new CallRouter({ ...options, view: () => this.#currentView() })
   }
 
   /** What this server says of itself; no backend is asked. */
@@ -191,24 +156,13 @@ export class VirtualServer {
    * Passes a call to the backend that owns what it names.
    * @throws one of `errors.ts`, or what `Backend.call` throws
    */
-  async call(call: Call): Promise<RawObject> {
-    switch (call.method) {
-      case 'tools/call':
-        return this.#callTool(call)
-      case 'prompts/get':
-        return this.#callNamed(call, this.#currentView().prompts.resolve(stringParam(call, 'name')))
-      case 'resources/read':
-        return this.#read(call)
-      case 'completion/complete':
-        return this.#complete(call)
-      case 'tasks/get':
-      case 'tasks/result':
-      case 'tasks/update':
-      case 'tasks/cancel':
-        return this.#aboutTask(call)
-      default:
-        throw new UnknownMethodError(`Method not found: ${call.method.slice(0, 128)}`)
-    }
+  call(call: Call): Promise<RawObject> {
+    return this.#router.call(call)
+  }
+
+  /** What a tool's definition says to those who call it. @throws UnknownItemError, AmbiguousItemError */
+  traitsOf(name: string): ToolTraits {
+    return traitsOf(this.#currentView().tools.resolve(name).raw)
   }
 
   /** Tells the servers that know the caller's roots that they are others now. */
@@ -228,6 +182,7 @@ export class VirtualServer {
   async subscribe(caller: Caller, params: RawObject): Promise<RawObject> {
     const { target, uri, backend } = this.#followed(params)
     await backend.subscribe(caller, uri, (changed) => {
+      this.#router.forgetReads(target.name, changed)
       const exposed = this.#currentView().uris.expose(target, changed)
       caller.notify({
         method: 'notifications/resources/updated',
@@ -245,8 +200,8 @@ export class VirtualServer {
   }
 
   #followed(params: RawObject): UriRoute & { readonly backend: Backend } {
-    const uri = stringIn(params.value, 'uri', 'uri')
-    const route = this.#currentView().uris.resolve(uri) ?? this.#remembered(uri)
+    const uri = stringIn(params.value, 'uri')
+    const route = this.#router.resourceRoute(uri)
     const keeper = route && this.#options.keepers().get(route.target.name)
     if (route === undefined || keeper === undefined) throw new UnknownItemError('resource', uri)
     const { resources } = keeper.catalog?.server.capabilities ?? {}
@@ -278,8 +233,9 @@ export class VirtualServer {
   }
 
   /** A catalog of one of the backends is new: the next look sees it. */
-  invalidate(): void {
+  invalidate(target: TargetName): void {
     this.#view = undefined
+    this.#router.forgetReads(target)
   }
 
   /** Tells the listeners which lists they see changed since they were last told. */
@@ -314,138 +270,4 @@ export class VirtualServer {
     )
     return (this.#view = buildView(members, this.#options.settings().naming))
   }
-
-  async #callTool(call: Call): Promise<RawObject> {
-    const name = stringParam(call, 'name')
-    const route = this.#currentView().tools.resolve(name)
-    if (call.params.value['task'] !== undefined) {
-      const server = this.#options.keepers().get(route.target.name)?.catalog?.server
-      if (server !== undefined && !runsTasks(server)) {
-        throw new UnknownMethodError(`The tool "${name}" cannot be called as a task`)
-      }
-    }
-    return this.#callNamed({ ...call, tool: traitsOf(route.raw) }, route)
-  }
-
-  /** What a tool's definition says to those who call it. @throws UnknownItemError, AmbiguousItemError */
-  traitsOf(name: string): ToolTraits {
-    return traitsOf(this.#currentView().tools.resolve(name).raw)
-  }
-
-  async #aboutTask(call: Call): Promise<RawObject> {
-    const isModern = call.caller.era === 'modern'
-    const isLegacy = !isModern && call.method !== 'tasks/update'
-    const isOffered = isModern ? this.extendsTasks : isLegacy && this.offers('tasks')
-    if (!isOffered) throw new UnknownMethodError(`Method not found: ${call.method}`)
-    const taskId = stringParam(call, 'taskId')
-    const place = this.#options.taskIds.open(taskId, call.caller.principal)
-    const keeper = place && this.#options.keepers().get(place.target)
-    if (keeper === undefined) throw new UnknownItemError('task', taskId)
-    return this.#send(keeper.backend.target, call)
-  }
-
-  async #callNamed(call: Call, { target, original }: NameRoute): Promise<RawObject> {
-    const params = withMembers(call.params, { name: JSON.stringify(original) })
-    return this.#send(target, { ...call, params })
-  }
-
-  async #send(target: Target, call: Call): Promise<RawObject> {
-    const keeper = this.#options.keepers().get(target.name)
-    if (keeper === undefined) throw new UnknownItemError('tool', target.name)
-    const { alone } = this.#options
-    const settings = this.#options.settings()
-    // Whoever is connected to one target alone knows who asks.
-    const fit = (method: string, params: RawObject): RawObject =>
-      alone ? params : forClient(method, params, target.name, settings)
-    const { ask } = call
-    const { states } = this.#options
-    const isModern = call.caller.era === 'modern'
-    const given = isModern ? withInnerState(call, target.name, states) : call
-    const result = await keeper.backend.call({
-      ...given,
-      ask: ask && ((it: ServerRequest) => ask({ ...it, params: fit(it.method, it.params) })),
-    })
-    if (result.value['resultType'] === 'input_required') {
-      return withSealedState(result, given, target.name, states, fit)
-    }
-    if (call.method === 'tasks/get') return this.#exposed(target, withFitRequests(result, fit))
-    return this.#exposed(target, result)
-  }
-
-  /** The result with its URIs as clients of this view know them. */
-  #exposed(target: Target, result: RawObject): RawObject {
-    const { uris } = this.#currentView()
-    for (const uri of urisOf(result.value)) this.#remember(target, uri)
-    if (!uris.changesUris) return result
-    return mapUris(result, (uri) => uris.expose(target, uri))
-  }
-
-  async #read(call: Call): Promise<RawObject> {
-    const uri = stringParam(call, 'uri')
-    const route = this.#currentView().uris.resolve(uri) ?? this.#remembered(uri)
-    if (route !== undefined) {
-      const params = withMembers(call.params, { uri: JSON.stringify(route.uri) })
-      return this.#send(route.target, { ...call, params })
-    }
-    return this.#probe(call, uri)
-  }
-
-  /** Nobody listed it and nobody linked it; a server may still have it. Reading changes nothing, so all are asked. */
-  async #probe(call: Call, uri: string): Promise<RawObject> {
-    for (const { backend, catalog } of this.#keepers) {
-      if (catalog?.server.capabilities['resources'] === undefined) continue
-      if (backend.state.status !== 'ready') continue
-      try {
-        const result = await this.#send(backend.target, call)
-        this.#links.set(uri, backend.target)
-        return result
-      } catch (error) {
-        if (!(error instanceof JsonRpcError)) throw error
-      }
-    }
-    throw new UnknownItemError('resource', uri)
-  }
-
-  async #complete(call: Call): Promise<RawObject> {
-    const ref = call.params.value['ref']
-    if (!isJsonObject(ref)) throw new InvalidParamsError('"ref" must be an object')
-    const view = this.#currentView()
-    let target: Target
-    let change: Record<string, string>
-    if (ref['type'] === 'ref/prompt') {
-      const route = view.prompts.resolve(stringIn(ref, 'ref.name', 'name'))
-      target = route.target
-      change = { name: JSON.stringify(route.original) }
-    } else if (ref['type'] === 'ref/resource') {
-      const uri = stringIn(ref, 'ref.uri', 'uri')
-      const route = view.uris.resolve(uri) ?? this.#remembered(uri)
-      if (route === undefined) throw new UnknownItemError('resource', uri)
-      target = route.target
-      change = { uri: JSON.stringify(route.uri) }
-    } else {
-      throw new InvalidParamsError('"ref.type" must be "ref/prompt" or "ref/resource"')
-    }
-    const raw = RawJson.fromText<JsonObject>(rawMembers(call.params.text).get('ref') ?? '{}')
-    const params = withMembers(call.params, { ref: withMembers(raw, change).text })
-    return this.#send(target, { ...call, params })
-  }
-
-  #remember(target: Target, uri: string): void {
-    if (this.#currentView().uris.expose(target, uri) === uri) this.#links.set(uri, target)
-  }
-
-  #remembered(uri: string): UriRoute | undefined {
-    const target = this.#links.get(uri)
-    return target === undefined ? undefined : { target, uri }
-  }
-}
-
-function stringParam(call: Call, key: string): string {
-  return stringIn(call.params.value, key, key)
-}
-
-function stringIn(object: { [key: string]: JsonValue }, path: string, key: string): string {
-  const value = object[key]
-  if (typeof value !== 'string') throw new InvalidParamsError(`"${path}" must be a string`)
-  return value
 }

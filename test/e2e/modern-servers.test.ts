@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
-import type { ModernUpstream, ModernUpstreamOptions } from '../support/modern-upstream.js'
-import { ModernError, startModern, write } from '../support/modern-upstream.js'
+import type { ModernUpstreamOptions } from '../support/modern-upstream.js'
+import { ModernError, ModernUpstream, startModern, write } from '../support/modern-upstream.js'
 import { openSession } from '../support/raw-client.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
@@ -195,6 +195,50 @@ describe('a server of 2026-07-28', () => {
     const session = await openSession(mixed.url)
     const result = resultOf(await session.request('tools/list'))
     expect(Object.keys(result)).toEqual(['tools'])
+  })
+
+  it('has resources read once for all where it allows that, until they change [R30][R31]', async () => {
+    const uris = ['note://public', 'note://private', 'note://asking']
+    await using it = await world({
+      resources: uris.map((uri) => ({ uri, name: uri })),
+      handlers: {
+        'resources/read': ({ params: { uri, requestState } }) => {
+          if (uri === 'note://asking' && requestState === undefined) {
+            return { resultType: 'input_required', requestState: 's' }
+          }
+          const cacheScope = uri === 'note://private' ? 'private' : 'public'
+          return { contents: [{ uri: uri ?? '', text: 'x' }], ttlMs: 60_000, cacheScope }
+        },
+      },
+    })
+    const other = new ModernClient(it.gateway.url)
+    const session = await openSession(it.gateway.url)
+    const times = (uri: string) =>
+      it.upstream.asked('resources/read').filter((asked) => asked.params['uri'] === uri).length
+    const first = resultOf(await it.client.request('resources/read', { uri: 'note://public' }))
+    const second = resultOf(await other.request('resources/read', { uri: 'note://public' }))
+    const older = resultOf(await session.request('resources/read', { uri: 'note://public' }))
+    expect(first).toMatchObject({ ttlMs: 60_000, cacheScope: 'public', resultType: 'complete' })
+    expect(second['ttlMs']).toBeLessThanOrEqual(60_000)
+    expect(older).toEqual({ contents: first['contents'] })
+    expect(times('note://public')).toBe(1)
+    for (const uri of ['note://private', 'note://private'])
+      await it.client.request('resources/read', { uri })
+    expect(times('note://private')).toBe(2)
+    for (const uri of ['note://asking', 'note://asking']) {
+      const { requestState = null } = resultOf(await it.client.request('resources/read', { uri }))
+      await it.client.request('resources/read', { uri, requestState })
+    }
+    expect(times('note://asking')).toBe(4)
+    const stream = await it.client.begin('subscriptions/listen', {
+      notifications: { resourceSubscriptions: ['note://public'] },
+    })
+    await stream.next('notifications/subscriptions/acknowledged')
+    it.upstream.tell('notifications/resources/updated', { uri: 'note://public' })
+    await stream.next('notifications/resources/updated')
+    await it.client.request('resources/read', { uri: 'note://public' })
+    expect(times('note://public')).toBe(2)
+    stream.close()
   })
 
   it.each([
@@ -497,8 +541,30 @@ describe('what a server speaks', () => {
     expect(wrong.readiness().targets[0]).toMatchObject({ ready: false })
   })
 
+  it('is found out anew when another server has taken its place [R47]', async () => {
+    const legacy = await startEcho()
+    const port = Number(new URL(legacy.url).port)
+    await using gateway = await startGateway({ targets: [{ name: 'a', mcp: { url: legacy.url } }] })
+    const session = await openSession(gateway.url)
+    expect((await session.call('a__echo', { x: 1 })).json).toHaveProperty('result')
+    await legacy.kill()
+    await using modern = await new ModernUpstream({
+      tools: [{ name: 'echo', inputSchema: {} }],
+      handlers: { 'tools/call': () => text('modern') },
+    }).start(port)
+    const isNew = async () =>
+      JSON.stringify((await session.call('a__echo')).json).includes('modern')
+    await waitUntil(isNew, 'the new server to answer')
+    // And back again.
+    await modern[Symbol.asyncDispose]()
+    await legacy.start()
+    const isOld = async () => (await session.call('a__echo', { y: 2 })).text.includes('\\"y\\":2')
+    await waitUntil(isOld, 'the old server to answer')
+    await legacy.kill()
+  })
+
   it('may be both, behind one URL, for clients of both [R86][R88]', async () => {
-    await using modern: ModernUpstream = await startModern({
+    await using modern = await startModern({
       handlers: { 'tools/call': () => text('modern') },
     })
     await using legacy = await startEcho()

@@ -13,6 +13,8 @@ export interface ModernOptions {
   readonly capabilities?: JsonObject
   readonly headers?: Headers
   readonly id?: string | number
+  /** Breaks the connection. */
+  readonly signal?: AbortSignal
 }
 
 export class ModernClient {
@@ -29,7 +31,7 @@ export class ModernClient {
     options: ModernOptions = {},
   ): Promise<RawResponse> {
     const { body, headers } = this.#parts(method, params, options)
-    return post(this.url, body, headers)
+    return post(this.url, body, headers, options.signal)
   }
 
   call(name: string, given: JsonObject = {}, options: ModernOptions = {}): Promise<RawResponse> {

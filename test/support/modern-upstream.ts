@@ -83,8 +83,8 @@ export class ModernUpstream {
     return this.sent.filter((it) => it.method === method)
   }
 
-  async start(): Promise<this> {
-    await new Promise<void>((resolve) => this.#http.listen(0, '127.0.0.1', resolve))
+  async start(port = 0): Promise<this> {
+    await new Promise<void>((resolve) => this.#http.listen(port, '127.0.0.1', resolve))
     return this
   }
 

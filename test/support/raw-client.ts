@@ -28,8 +28,9 @@ export async function send(
   url: string,
   body: string | undefined,
   headers: Headers = {},
+  signal?: AbortSignal,
 ): Promise<RawResponse> {
-  const response = await open(method, url, body, headers)
+  const response = await open(method, url, body, headers, signal)
   let text = ''
   response.setEncoding('utf8')
   for await (const chunk of response) text += String(chunk)
@@ -48,8 +49,13 @@ export async function send(
 }
 
 /** POSTs a message, or text as it is. */
-export function post(url: string, body: unknown, headers: Headers = {}): Promise<RawResponse> {
-  return send('POST', url, typeof body === 'string' ? body : JSON.stringify(body), headers)
+export function post(
+  url: string,
+  body: unknown,
+  headers: Headers = {},
+  signal?: AbortSignal,
+): Promise<RawResponse> {
+  return send('POST', url, typeof body === 'string' ? body : JSON.stringify(body), headers, signal)
 }
 
 export class RawSession {
@@ -183,12 +189,17 @@ function open(
   url: string,
   body: string | undefined,
   headers: Headers,
+  signal?: AbortSignal,
 ): Promise<IncomingMessage> {
   const given = Object.entries({ ...DEFAULT_HEADERS, ...headers }).filter(
     ([, it]) => it !== undefined,
   )
   return new Promise((resolve, reject) => {
-    const request = httpRequest(url, { method, headers: Object.fromEntries(given) }, resolve)
+    const request = httpRequest(
+      url,
+      { method, headers: Object.fromEntries(given), ...(signal === undefined ? {} : { signal }) },
+      resolve,
+    )
     request.on('error', reject)
     request.end(body)
   })

@@ -1,0 +1,227 @@
+/**
+ * The way of a call through a virtual server: from the name, URI or task that it is about to the backend that owns it,
+ * under the backend's own names, and back.
+ */
+import { LRUCache } from 'lru-cache'
+import type {
+  Call,
+  JsonObject,
+  RawObject,
+  ServerDescription,
+  ServerRequest,
+  Target,
+  TargetName,
+  TaskIds,
+} from '../backends/index.js'
+import { isJsonObject, JsonRpcError, RawJson, rawMembers, withMembers } from '../backends/index.js'
+import { extendsTasks, runsTasks } from './capabilities.js'
+import type { CatalogKeeper } from './catalog-keeper.js'
+import { InvalidParamsError, UnknownItemError, UnknownMethodError } from './errors.js'
+import type { StateSealer } from './input-required.js'
+import { withFitRequests, withInnerState, withSealedState } from './input-required.js'
+import { stringIn } from './params.js'
+import { ReadCache } from './read-cache.js'
+import type { UriRoute } from './resource-uri.js'
+import { mapUris, urisOf } from './result-uris.js'
+import { forClient } from './server-requests.js'
+import type { FederationSettings } from './settings.js'
+import { traitsOf } from './tool-traits.js'
+import type { NameRoute, View } from './view.js'
+
+/** Links seen in results, so that reading one finds its backend without asking around. */
+const MAX_REMEMBERED_LINKS = 10_000
+
+export interface CallRouterOptions {
+  /** As they are now: a reload may change them. */
+  readonly settings: () => FederationSettings
+  /** The picture that clients have now. */
+  readonly view: () => View
+  /** The keepers of this server's backends by target, in order. */
+  readonly keepers: () => ReadonlyMap<TargetName, CatalogKeeper>
+  /** One target alone, under its original names. */
+  readonly alone: boolean
+  readonly taskIds: TaskIds
+  /** For what clients carry between the rounds of a call. */
+  readonly states: StateSealer
+}
+
+export class CallRouter {
+  readonly #options: CallRouterOptions
+  readonly #links = new LRUCache<string, Target>({ max: MAX_REMEMBERED_LINKS })
+  readonly #reads = new ReadCache()
+
+  constructor(options: CallRouterOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Passes a call to the backend that owns what it names.
+   * @throws one of `errors.ts`, or what `Backend.call` throws
+   */
+  async call(call: Call): Promise<RawObject> {
+    switch (call.method) {
+      case 'tools/call':
+        return this.#callTool(call)
+      case 'prompts/get':
+        return this.#callNamed(
+          call,
+          this.#options.view().prompts.resolve(stringIn(call.params.value, 'name')),
+        )
+      case 'resources/read':
+        return this.#read(call)
+      case 'completion/complete':
+        return this.#complete(call)
+      case 'tasks/get':
+      case 'tasks/result':
+      case 'tasks/update':
+      case 'tasks/cancel':
+        return this.#aboutTask(call)
+      default:
+        throw new UnknownMethodError(`Method not found: ${call.method.slice(0, 128)}`)
+    }
+  }
+
+  /** The backend of a resource, and its own URI there; `undefined` where neither list, template nor link tells. */
+  resourceRoute(uri: string): UriRoute | undefined {
+    const listed = this.#options.view().uris.resolve(uri)
+    if (listed !== undefined) return listed
+    const target = this.#links.get(uri)
+    return target === undefined ? undefined : { target, uri }
+  }
+
+  /** What a server has said of its resources no longer holds, of one or of all. */
+  forgetReads(target: TargetName, uri?: string): void {
+    this.#reads.forget(target, uri)
+  }
+
+  async #callTool(call: Call): Promise<RawObject> {
+    const name = stringIn(call.params.value, 'name')
+    const route = this.#options.view().tools.resolve(name)
+    if (call.params.value['task'] !== undefined) {
+      const server = this.#options.keepers().get(route.target.name)?.catalog?.server
+      if (server !== undefined && !runsTasks(server)) {
+        throw new UnknownMethodError(`The tool "${name}" cannot be called as a task`)
+      }
+    }
+    return this.#callNamed({ ...call, tool: traitsOf(route.raw) }, route)
+  }
+
+  async #aboutTask(call: Call): Promise<RawObject> {
+    const isModern = call.caller.era === 'modern'
+    const isLegacy = !isModern && call.method !== 'tasks/update'
+    const isOffered = isModern ? this.#someone(extendsTasks) : isLegacy && this.#someone(runsTasks)
+    if (!isOffered) throw new UnknownMethodError(`Method not found: ${call.method}`)
+    const taskId = stringIn(call.params.value, 'taskId')
+    const place = this.#options.taskIds.open(taskId, call.caller.principal)
+    const keeper = place && this.#options.keepers().get(place.target)
+    if (keeper === undefined) throw new UnknownItemError('task', taskId)
+    return this.#send(keeper.backend.target, call)
+  }
+
+  async #callNamed(call: Call, { target, original }: NameRoute): Promise<RawObject> {
+    const params = withMembers(call.params, { name: JSON.stringify(original) })
+    return this.#send(target, { ...call, params })
+  }
+
+  async #send(target: Target, call: Call): Promise<RawObject> {
+    return this.#exposed(target, await this.#ask(target, call))
+  }
+
+  /** The result in the names of the backend. */
+  async #ask(target: Target, call: Call): Promise<RawObject> {
+    const keeper = this.#options.keepers().get(target.name)
+    if (keeper === undefined) throw new UnknownItemError('tool', target.name)
+    const { alone } = this.#options
+    const settings = this.#options.settings()
+    // Whoever is connected to one target alone knows who asks.
+    const fit = (method: string, params: RawObject): RawObject =>
+      alone ? params : forClient(method, params, target.name, settings)
+    const { ask } = call
+    const { states } = this.#options
+    const isModern = call.caller.era === 'modern'
+    const given = isModern ? withInnerState(call, target.name, states) : call
+    const result = await keeper.backend.call({
+      ...given,
+      ask: ask && ((it: ServerRequest) => ask({ ...it, params: fit(it.method, it.params) })),
+    })
+    if (result.value['resultType'] === 'input_required') {
+      return withSealedState(result, given, target.name, states, fit)
+    }
+    return call.method === 'tasks/get' ? withFitRequests(result, fit) : result
+  }
+
+  /** The result with its URIs as clients of this view know them. */
+  #exposed(target: Target, result: RawObject): RawObject {
+    const { uris } = this.#options.view()
+    for (const uri of urisOf(result.value)) this.#remember(target, uri)
+    if (!uris.changesUris) return result
+    return mapUris(result, (uri) => uris.expose(target, uri))
+  }
+
+  async #read(call: Call): Promise<RawObject> {
+    const uri = stringIn(call.params.value, 'uri')
+    const route = this.resourceRoute(uri)
+    if (route !== undefined) {
+      const { target } = route
+      const params = withMembers(call.params, { uri: JSON.stringify(route.uri) })
+      const known = this.#reads.get(target.name, params)
+      const result = known ?? (await this.#ask(target, { ...call, params }))
+      if (known === undefined) this.#reads.keep(target.name, params, result)
+      return this.#exposed(target, result)
+    }
+    return this.#probe(call, uri)
+  }
+
+  /** Nobody listed it and nobody linked it; a server may still have it. Reading changes nothing, so all are asked. */
+  async #probe(call: Call, uri: string): Promise<RawObject> {
+    for (const { backend, catalog } of this.#keepers) {
+      if (catalog?.server.capabilities['resources'] === undefined) continue
+      if (backend.state.status !== 'ready') continue
+      try {
+        const result = await this.#send(backend.target, call)
+        this.#links.set(uri, backend.target)
+        return result
+      } catch (error) {
+        if (!(error instanceof JsonRpcError)) throw error
+      }
+    }
+    throw new UnknownItemError('resource', uri)
+  }
+
+  async #complete(call: Call): Promise<RawObject> {
+    const ref = call.params.value['ref']
+    if (!isJsonObject(ref)) throw new InvalidParamsError('"ref" must be an object')
+    const view = this.#options.view()
+    let target: Target
+    let change: Record<string, string>
+    if (ref['type'] === 'ref/prompt') {
+      const route = view.prompts.resolve(stringIn(ref, 'name', 'ref.name'))
+      target = route.target
+      change = { name: JSON.stringify(route.original) }
+    } else if (ref['type'] === 'ref/resource') {
+      const uri = stringIn(ref, 'uri', 'ref.uri')
+      const route = this.resourceRoute(uri)
+      if (route === undefined) throw new UnknownItemError('resource', uri)
+      target = route.target
+      change = { uri: JSON.stringify(route.uri) }
+    } else {
+      throw new InvalidParamsError('"ref.type" must be "ref/prompt" or "ref/resource"')
+    }
+    const raw = RawJson.fromText<JsonObject>(rawMembers(call.params.text).get('ref') ?? '{}')
+    const params = withMembers(call.params, { ref: withMembers(raw, change).text })
+    return this.#send(target, { ...call, params })
+  }
+
+  #remember(target: Target, uri: string): void {
+    if (this.#options.view().uris.expose(target, uri) === uri) this.#links.set(uri, target)
+  }
+
+  get #keepers(): readonly CatalogKeeper[] {
+    return [...this.#options.keepers().values()]
+  }
+
+  /** Whether a backend is like that, or has not been heard yet. */
+  #someone(isLike: (server: ServerDescription) => boolean): boolean {
+    return this.#keepers.some(({ catalog }) => catalog === undefined || isLike(catalog.server))
+  }
+}
