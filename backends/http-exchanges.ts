@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici'
 import type { ReaderOptions } from './http-response.js'
 import { ResponseReader } from './http-response.js'
+import { Members } from './members.js'
 import type { Exchange } from './transport.js'
 
 /** A server may leave its stream open when it has answered; after this long we close it. */
@@ -14,7 +15,7 @@ export interface ExchangeOptions extends ReaderOptions {
 
 export class HttpExchanges {
   readonly #dispatcher: Dispatcher
-  readonly #aborts = new Set<() => void>()
+  readonly #aborts = new Members<() => void>()
 
   constructor(dispatcher: Dispatcher) {
     this.#dispatcher = dispatcher
@@ -30,7 +31,7 @@ export class HttpExchanges {
     let lingering: NodeJS.Timeout | undefined
     const settle = (): void => {
       clearTimeout(lingering)
-      this.#aborts.delete(abort)
+      leave()
     }
     const reader = new ResponseReader(options, {
       onOpen: () => {
@@ -58,7 +59,7 @@ export class HttpExchanges {
       settle()
       reader.abort()
     }
-    this.#aborts.add(abort)
+    const leave = this.#aborts.add(abort)
     try {
       this.#dispatcher.dispatch(request, reader)
     } catch (cause) {
@@ -68,6 +69,6 @@ export class HttpExchanges {
   }
 
   abortAll(): void {
-    for (const abort of this.#aborts) abort()
+    this.#aborts.forEach((abort) => abort())
   }
 }

@@ -211,6 +211,8 @@ export class LegacyClient implements UpstreamClient {
       onMessage: (message) => this.#receive(message, pending),
       room: () => pending.call.room?.(),
       onEnd: () => {
+        // Every answer ends; an error made for each would cost a tenth of what the gateway can do.
+        if (this.#pending.get(pending.id) !== pending) return
         const message = 'the server ended its answer without a result'
         this.#pending.fail(pending, new BackendProtocolError(this.#target.name, message))
       },

@@ -233,6 +233,7 @@ export class ModernClient implements UpstreamClient {
       onMessage: (message) => this.#receive(message, pending),
       room: () => pending.call.room?.(),
       onEnd: () => {
+        if (this.#pending.get(pending.id) !== pending) return
         this.#pending.fail(
           pending,
           this.#protocolError('the server ended its answer without a result'),

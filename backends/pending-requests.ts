@@ -3,7 +3,6 @@ import type { Call } from './call.js'
 import { Deadline } from './deadline.js'
 import { BackendTimeoutError, CallCancelledError } from './errors.js'
 import type { TargetName } from './target.js'
-import type { RequestId } from './wire/json-rpc.js'
 import type { RawObject } from './wire/raw-json.js'
 
 /** A caller's call, or a request of the gateway's own. */
@@ -11,7 +10,7 @@ export type RequestOptions = Pick<Call, 'method' | 'params'> & Partial<Call>
 
 export interface Pending {
   /** Also the token of the request's progress: both are ours and unique on this session. */
-  readonly id: RequestId
+  readonly id: number
   readonly call: RequestOptions
   readonly deadline: Deadline
   lastProgress: number
@@ -21,11 +20,20 @@ export interface Pending {
   readonly onCancel: () => void
 }
 
+/** More requests of one session are never under way at once. */
+const SLOTS = 100_000
+
+function slotOf(id: number): number {
+  return id % SLOTS
+}
+
 export class PendingRequests {
   readonly #target: TargetName
   readonly #onAbandoned: (pending: Pending, reason: Error) => void
-  readonly #pending = new Map<RequestId, Pending>()
-  #lastId = 0
+  /** By slot; a Map's tables would hold on to what is long over (see `Members`). */
+  readonly #pending: (Pending | undefined)[] = []
+  readonly #freeSlots: number[] = []
+  #requests = 0
 
   /** `onAbandoned` hears of requests that nobody waits for any more, so that the server can be told. */
   constructor(target: TargetName, onAbandoned: (pending: Pending, reason: Error) => void) {
@@ -46,7 +54,7 @@ export class PendingRequests {
     return new Promise((resolve, reject) => {
       if (call.cancellation?.isCancelled === true) return reject(this.#cancelled())
       const pending: Pending = {
-        id: ++this.#lastId,
+        id: this.#newId(),
         call,
         deadline: new Deadline(timeoutMs, (ms) => this.#abandon(pending, this.#late(ms))),
         lastProgress: -Infinity,
@@ -55,18 +63,19 @@ export class PendingRequests {
         reject,
         onCancel: () => this.#abandon(pending, this.#cancelled()),
       }
-      this.#pending.set(pending.id, pending)
+      this.#pending[slotOf(pending.id)] = pending
       call.cancellation?.add(pending.onCancel)
       pending.stopListening = send(pending)
     })
   }
 
   get(id: unknown): Pending | undefined {
-    return this.#pending.get(id as RequestId)
+    const pending = typeof id === 'number' ? this.#pending[slotOf(id)] : undefined
+    return pending?.id === id ? pending : undefined
   }
 
-  values(): Iterable<Pending> {
-    return this.#pending.values()
+  values(): readonly Pending[] {
+    return this.#pending.filter((it) => it !== undefined)
   }
 
   succeed(pending: Pending, result: RawObject): void {
@@ -78,19 +87,25 @@ export class PendingRequests {
   }
 
   failAll(error: Error): void {
-    for (const pending of this.#pending.values()) this.fail(pending, error)
+    for (const pending of this.values()) this.fail(pending, error)
   }
 
   /** A channel shared by all calls does not say whose message it carries; with one call it needs not. */
   onlyCall(): Pending | undefined {
     let only: Pending | undefined
-    for (const pending of this.#pending.values()) {
+    for (const pending of this.#pending) {
       // Requests of the gateway's own are nobody's.
-      if (pending.call.caller === undefined) continue
+      if (pending?.call.caller === undefined) continue
       if (only !== undefined) return undefined
       only = pending
     }
     return only
+  }
+
+  /** Never given out again on this session: the count of requests, and the slot in its last digits. */
+  #newId(): number {
+    const slot = this.#freeSlots.pop() ?? this.#pending.length
+    return ++this.#requests * SLOTS + slot
   }
 
   #abandon(pending: Pending, reason: Error): void {
@@ -101,7 +116,10 @@ export class PendingRequests {
 
   /** Returns false where it was settled before. */
   #settle(pending: Pending): boolean {
-    if (!this.#pending.delete(pending.id)) return false
+    const slot = slotOf(pending.id)
+    if (this.#pending[slot] !== pending) return false
+    this.#pending[slot] = undefined
+    this.#freeSlots.push(slot)
     pending.deadline.clear()
     pending.call.cancellation?.delete(pending.onCancel)
     return true

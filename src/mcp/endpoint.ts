@@ -233,10 +233,10 @@ export class McpEndpoint {
         }),
       )
     }
-    this.#keepAlive.add(stream)
+    const leave = this.#keepAlive.add(stream)
     response.once('close', () => {
       session.touch()
-      this.#keepAlive.delete(stream)
+      leave()
     })
   }
 

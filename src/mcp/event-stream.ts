@@ -1,6 +1,6 @@
 /** Server-sent events on Node's own response, and the one clock that keeps all open streams alive. */
 import type { ServerResponse } from 'node:http'
-import { SSE_KEEP_ALIVE } from '../../backends/index.js'
+import { Members, SSE_KEEP_ALIVE } from '../../backends/index.js'
 
 /** Proxies cut quiet streams after 30 to 60 seconds; comments come well before. */
 const KEEP_ALIVE_MS = 15_000
@@ -64,17 +64,14 @@ export class EventStream {
 
 /** Calls every member now and then, with one timer however many there are. */
 export class KeepAlive {
-  readonly #members = new Set<{ keepAlive(): void }>()
+  readonly #members = new Members<{ keepAlive(): void }>()
   readonly #timer = setInterval(() => {
-    for (const member of this.#members) member.keepAlive()
+    this.#members.forEach((member) => member.keepAlive())
   }, KEEP_ALIVE_MS).unref()
 
-  add(member: { keepAlive(): void }): void {
-    this.#members.add(member)
-  }
-
-  delete(member: { keepAlive(): void }): void {
-    this.#members.delete(member)
+  /** Returns the way to leave. */
+  add(member: { keepAlive(): void }): () => void {
+    return this.#members.add(member)
   }
 
   close(): void {

@@ -12,7 +12,7 @@ const QUIET_MS = 5_000
 
 export class ModernResponse {
   readonly #response: ServerResponse
-  readonly #keepAlive: KeepAlive
+  readonly #leave: () => void
   readonly #openedAt = performance.now()
   #stream: EventStream | undefined
   #isDone = false
@@ -20,10 +20,9 @@ export class ModernResponse {
   /** `onGone` hears of a client that leaves before its answer. */
   constructor(response: ServerResponse, keepAlive: KeepAlive, onGone: () => void) {
     this.#response = response
-    this.#keepAlive = keepAlive
-    keepAlive.add(this)
+    this.#leave = keepAlive.add(this)
     response.once('close', () => {
-      keepAlive.delete(this)
+      this.#leave()
       if (this.#isDone) return
       this.#isDone = true
       onGone()
@@ -47,7 +46,7 @@ export class ModernResponse {
   answer(text: string, status: number): void {
     if (this.#isDone) return
     this.#isDone = true
-    this.#keepAlive.delete(this)
+    this.#leave()
     if (this.#stream !== undefined) {
       this.#stream.write(sseMessage(text))
       this.#stream.end()

@@ -11,7 +11,7 @@ const QUIET_MS = 5_000
 
 export class PostResponse {
   readonly #response: ServerResponse
-  readonly #keepAlive: KeepAlive
+  readonly #leave: () => void
   readonly #openStream: () => ResumableStream
   readonly #isBatch: boolean
   #awaited: number
@@ -28,14 +28,13 @@ export class PostResponse {
     isBatch: boolean,
   ) {
     this.#response = response
-    this.#keepAlive = keepAlive
     this.#openStream = openStream
     this.#awaited = awaited
     this.#isBatch = isBatch
-    keepAlive.add(this)
+    this.#leave = keepAlive.add(this)
     // 2025-11-25 basic/transports: a disconnect is not a cancellation. What was called goes on, and a client that
     // has seen an event can come back for the rest.
-    response.once('close', () => keepAlive.delete(this))
+    response.once('close', this.#leave)
   }
 
   /** Sends a message that belongs to a call still running. */
@@ -81,7 +80,7 @@ export class PostResponse {
   }
 
   #finish(): void {
-    this.#keepAlive.delete(this)
+    this.#leave()
     const [first] = this.#answers
     if (this.#stream !== undefined || first === undefined) {
       this.#open()?.end()

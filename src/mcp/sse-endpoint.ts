@@ -48,10 +48,10 @@ export class SseEndpoint {
       const stream = new EventStream(response)
       const connection: Connection = { stream, session: undefined, end: () => response.end() }
       this.#connections.set(key, connection)
-      this.#keepAlive.add(stream)
+      const leave = this.#keepAlive.add(stream)
       response.once('close', () => {
         this.#connections.delete(key)
-        this.#keepAlive.delete(stream)
+        leave()
         connection.end()
       })
       stream.write(`event: endpoint\ndata: ${MESSAGES_PATH}?sessionId=${key}\n\n`)
