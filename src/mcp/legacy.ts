@@ -35,6 +35,7 @@ import { InvalidParamsError, UnknownMethodError } from '../../federation/index.j
 import { DuplicateRequestError, toJsonRpcError } from '../errors.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
+import { fitForm } from './elicitation-form.js'
 
 /** Towards the client, while its call runs. */
 export interface WayBack {
@@ -221,15 +222,19 @@ function callOf(
     room: () => way.room(),
     ask: (request: ServerRequest) => {
       if (cancellation.isCancelled) return false
-      const { replyTo } = request
+      const { replyTo, method: theirs } = request
+      const { protocolVersion } = session.seed
+      const asks =
+        theirs === 'elicitation/create' ? fitForm(request.params, protocolVersion) : request.params
+      if (asks === undefined) return false
       const sealed = tokens.seal(session, replyTo)
       asked.set(replyTo.id, sealed)
       // The id says where progress belongs too, so it is the token for it.
       const wanted =
         replyTo.progressToken === undefined
-          ? request.params
-          : withMeta(request.params, { progressToken: JSON.stringify(sealed) })
-      return way.ask(requestText(sealed, request.method, wanted))
+          ? asks
+          : withMeta(asks, { progressToken: JSON.stringify(sealed) })
+      return way.ask(requestText(sealed, theirs, wanted))
     },
     withdraw: (theirs: RequestId) => {
       const requestId = asked.get(theirs)

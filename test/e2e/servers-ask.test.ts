@@ -139,6 +139,36 @@ describe('a server that asks the client in the middle of a call', () => {
     }
   })
 
+  it('asks clients of 2025-06-18 in forms that they know, or not at all', async () => {
+    await using it = await world({}, { attribution: false })
+    const session = await openSession(it.gateway.url, '2025-06-18', { elicitation: {} })
+    const form = (properties: JsonObject) =>
+      call(elicit('Which?', { requestedSchema: { type: 'object', properties } }))
+    const name = { type: 'string' }
+    const titled = (key: string) => [
+      { const: 'r', title: 'Red' },
+      { const: 'g', [key]: 'Green' },
+    ]
+    const stream = await session.begin(
+      'tools/call',
+      form({ name, colour: { type: 'string', title: 'Colour', oneOf: titled('note') } }),
+    )
+    await waitUntil(() => asked(stream) !== undefined, 'the question')
+    const colour = { type: 'string', title: 'Colour', enum: ['r', 'g'], enumNames: ['Red', 'g'] }
+    expect(asked(stream)?.['params']).toEqual({
+      message: 'Which?',
+      requestedSchema: { type: 'object', properties: { name, colour } },
+    })
+    await session.answer(asked(stream)?.['id'] ?? null, { action: 'accept', content: {} })
+    await stream.ended
+
+    const several = { type: 'array', items: { anyOf: titled('title') } }
+    const refused = await session.begin('tools/call', form({ name, several }))
+    await refused.ended
+    expect(asked(refused)).toBeUndefined()
+    expect(textOf(refused)).toMatchObject({ code: -32603 })
+  })
+
   it('asks on the stream of that call, under an id of this hop, in its own words', async () => {
     await using it = await world({}, { attribution: false })
     const session = await openSession(it.gateway.url, undefined, { sampling: {}, elicitation: {} })
