@@ -18,10 +18,11 @@ export type { LogLevel } from './log-level.js'
 export { isLogLevel, isWantedLevel } from './log-level.js'
 export { Members } from './members.js'
 export { probeBackend } from './probe.js'
+export type { RegistryChange } from './registry.js'
 export { Registry } from './registry.js'
 export type { ListKind, ServerDescription } from './server-description.js'
-export type { Target, TargetName } from './target.js'
-export { durationSchema, targetSchema } from './target.js'
+export type { Target, TargetName, TargetOptions } from './target.js'
+export { durationSchema, optionFields, prefixSchema, targetSchema } from './target.js'
 export type { TaskIds, TaskPlace } from './task-calls.js'
 export type {
   ErrorMessage,

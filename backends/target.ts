@@ -16,11 +16,8 @@ export interface Timeouts {
   readonly idleMs: number
 }
 
-export interface Target {
-  readonly name: TargetName
-  readonly endpoint: Endpoint
-  /** What stands before exposed names; '' exposes bare names. */
-  readonly prefix: string
+/** How a server is treated, wherever it is. */
+export interface TargetOptions {
   /** Globs over original names of tools and prompts; an empty `include` takes all. */
   readonly include: readonly string[]
   readonly exclude: readonly string[]
@@ -31,6 +28,13 @@ export interface Target {
   readonly era: 'auto' | Era
   /** Whether calls of modern clients to an older server wait while the client is asked. */
   readonly parkCalls: boolean
+}
+
+export interface Target extends TargetOptions {
+  readonly name: TargetName
+  readonly endpoint: Endpoint
+  /** What stands before exposed names; '' exposes bare names. */
+  readonly prefix: string
   /** Sent with every HTTP request. */
   readonly headers: Readonly<Record<string, string>>
 }
@@ -82,14 +86,15 @@ const targetNameSchema = z
   .regex(/^[a-z0-9-]{1,63}$/, 'expected 1 to 63 characters from a-z, 0-9 and "-"')
   .transform((name) => name as TargetName)
 
-const prefix = z
+/** What may stand before exposed names. */
+export const prefixSchema = z
   .string()
   .regex(/^[A-Za-z0-9_-]{0,32}$/, 'expected at most 32 characters from A-Z, a-z, 0-9, "_" and "-"')
+  .optional()
+  .describe('What stands before exposed names; "" exposes bare names. Default: the name.')
 
-const commonFields = {
-  prefix: prefix
-    .optional()
-    .describe('What stands before exposed names; "" exposes bare names. Default: the name.'),
+/** The keys that make `TargetOptions`. */
+export const optionFields = {
   include: z
     .array(z.string().min(1).max(256))
     .prefault([])
@@ -122,12 +127,11 @@ export const targetSchema = z
   .strictObject({
     name: targetNameSchema.describe('Unique name: a-z, 0-9 and "-", at most 63.'),
     ...endpointFields,
-    ...commonFields,
+    prefix: prefixSchema,
+    ...optionFields,
   })
-  .transform((it, context): Target => {
-    const endpoints = [it.mcp, it.sse, it.stdio, it.static].filter(
-      (endpoint) => endpoint !== undefined,
-    )
+  .transform(({ name, prefix, mcp, sse, stdio, static: fixed, ...options }, context): Target => {
+    const endpoints = [mcp, sse, stdio, fixed].filter((endpoint) => endpoint !== undefined)
     const [endpoint] = endpoints
     if (endpoint === undefined || endpoints.length > 1) {
       context.addIssue({
@@ -136,18 +140,7 @@ export const targetSchema = z
       })
       return z.NEVER
     }
-    return {
-      name: it.name,
-      endpoint,
-      prefix: it.prefix ?? it.name,
-      include: it.include,
-      exclude: it.exclude,
-      timeouts: it.timeouts,
-      roots: it.roots,
-      era: it.era,
-      parkCalls: it.parkCalls,
-      headers: {},
-    }
+    return { name, endpoint, prefix: prefix ?? name, ...options, headers: {} }
   })
 
 /** Two targets that would be reached and shown alike; a registry keeps the backend of an equal target. */

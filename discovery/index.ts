@@ -1,2 +1,13 @@
 /** The door of `discovery`: where targets come from. */
+export type { BackendResource } from './backend-resource.js'
+export { readBackendResource, resourceKindOf } from './backend-resource.js'
+export type { SourceReport, Wanted } from './discovery.js'
+export { Discovery } from './discovery.js'
+export type { TargetHealth } from './kubernetes/conditions.js'
+export type { KubernetesSettings } from './kubernetes/settings.js'
+export { kubernetesSchema } from './kubernetes/settings.js'
 export { mcpServersSchema, targetNameOf } from './mcp-servers.js'
+export type { Problem, Snapshot } from './snapshot.js'
+export { EMPTY_SNAPSHOT } from './snapshot.js'
+export type { SelectorEntry } from './target-entries.js'
+export { isSelectorEntry, targetEntrySchema } from './target-entries.js'

@@ -1,11 +1,13 @@
 /** All backends of the gateway and the virtual servers made of them; keeps both current as backends come and go. */
+import { isDeepStrictEqual } from 'node:util'
 import type { Backend, BackendState, ListKind, TargetName } from '../backends/index.js'
 import type { CatalogKind } from './catalog.js'
 import { CatalogKeeper } from './catalog-keeper.js'
 import type { Collision } from './naming.js'
 import type { FederationSettings } from './settings.js'
-import type { VirtualServerOptions } from './virtual-server.js'
-import { VirtualServer } from './virtual-server.js'
+import type { VirtualServer } from './virtual-server.js'
+import type { Group, Identity } from './virtual-servers.js'
+import { VirtualServers } from './virtual-servers.js'
 
 export interface FederationListener {
   /** A backend's lists were read, or it became (un)available. */
@@ -16,9 +18,6 @@ export interface FederationListener {
   onCollisions(collisions: readonly Collision[]): void
 }
 
-/** What no setting says and all virtual servers share. */
-type Identity = Pick<VirtualServerOptions, 'version' | 'taskIds' | 'states'>
-
 /** What a snapshot of lists turns stale when the backend says so: resources and templates change together. */
 const STALE: Readonly<Record<ListKind, readonly CatalogKind[]>> = {
   tools: ['tools'],
@@ -26,31 +25,26 @@ const STALE: Readonly<Record<ListKind, readonly CatalogKind[]>> = {
   resources: ['resources', 'templates'],
 }
 
-/** Backends that connect one after another make one new view, not many. */
-const SETTLE_MS = 20
-
 export class Federation {
-  /** Everything, as one server. */
-  readonly merged: VirtualServer
-  #settings: FederationSettings
-  readonly #identity: Identity
+  readonly #servers: VirtualServers
   readonly #listener: FederationListener
   readonly #keepers = new Map<TargetName, CatalogKeeper>()
-  readonly #singles = new Map<TargetName, VirtualServer>()
-  readonly #changed = new Set<TargetName>()
-  #timer: NodeJS.Timeout | undefined
-  #reported = ''
+  #settings: FederationSettings
 
   constructor(settings: FederationSettings, identity: Identity, listener: FederationListener) {
     this.#settings = settings
-    this.#identity = identity
     this.#listener = listener
-    this.merged = new VirtualServer({
-      ...identity,
+    this.#servers = new VirtualServers({
+      identity,
       settings: () => this.#settings,
-      alone: false,
       keepers: () => this.#keepers,
+      onCollisions: (collisions) => listener.onCollisions(collisions),
     })
+  }
+
+  /** Everything, as one server. */
+  get merged(): VirtualServer {
+    return this.#servers.merged
   }
 
   get keepers(): readonly CatalogKeeper[] {
@@ -61,7 +55,12 @@ export class Federation {
   single(name: string): VirtualServer | undefined {
     const target = name as TargetName
     if (!this.#settings.single || !this.#keepers.has(target)) return undefined
-    return this.#single(target)
+    return this.#servers.single(target)
+  }
+
+  /** A group of targets, or `undefined` where there is none of this name. */
+  group(name: string): VirtualServer | undefined {
+    return this.#servers.group(name)
   }
 
   add(backend: Backend): void {
@@ -69,7 +68,7 @@ export class Federation {
     const keeper = new CatalogKeeper(backend, {
       onCatalog: (changed) => {
         this.#listener.onCatalog(changed)
-        this.#schedule(name)
+        this.#servers.changed(name)
       },
       onOddItem: (_, what) => this.#listener.onOddItem(name, what),
     })
@@ -80,19 +79,26 @@ export class Federation {
     const { name } = backend.target
     this.#keepers.get(name)?.close()
     this.#keepers.delete(name)
-    this.#schedule(name)
+    this.#servers.changed(name)
   }
 
-  /** Takes over changed settings, and the order of the targets in them. */
-  update(settings: FederationSettings, order: readonly TargetName[]): void {
+  /** Takes over changed settings, the order of the targets in them, and the groups. */
+  update(
+    settings: FederationSettings,
+    order: readonly TargetName[],
+    groups: readonly Group[],
+  ): void {
+    const present = order.filter((name) => this.#keepers.has(name))
+    const isSameOrder = isDeepStrictEqual([...this.#keepers.keys()], present)
+    const isSame = isSameOrder && isDeepStrictEqual(settings, this.#settings)
     this.#settings = settings
-    for (const name of order) {
+    for (const name of isSameOrder ? [] : present) {
       const keeper = this.#keepers.get(name)
-      if (keeper === undefined) continue
       this.#keepers.delete(name)
-      this.#keepers.set(name, keeper)
-      this.#schedule(name)
+      if (keeper !== undefined) this.#keepers.set(name, keeper)
     }
+    this.#servers.setGroups(groups)
+    if (!isSame) this.#servers.allChanged()
   }
 
   onState(backend: Backend, state: BackendState): void {
@@ -105,49 +111,12 @@ export class Federation {
 
   close(): void {
     for (const keeper of this.#keepers.values()) keeper.close()
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#servers.close()
   }
 
   /** A backend that was replaced may still speak; it speaks for nobody any more. */
   #keeperOf(backend: Backend): CatalogKeeper | undefined {
     const keeper = this.#keepers.get(backend.target.name)
     return keeper?.backend === backend ? keeper : undefined
-  }
-
-  /** Made once for each name, so that who listens goes on hearing when the target is changed. */
-  #single(name: TargetName): VirtualServer {
-    const known = this.#singles.get(name)
-    if (known !== undefined) return known
-    const server = new VirtualServer({
-      ...this.#identity,
-      settings: () => this.#settings,
-      alone: true,
-      keepers: () => {
-        const keeper = this.#keepers.get(name)
-        return new Map(keeper === undefined ? [] : [[name, keeper]])
-      },
-    })
-    this.#singles.set(name, server)
-    return server
-  }
-
-  #schedule(name: TargetName): void {
-    this.#changed.add(name)
-    // Whoever asks from now on must not get the old picture; only telling about it waits.
-    this.merged.invalidate(name)
-    this.#singles.get(name)?.invalidate(name)
-    this.#timer ??= setTimeout(() => this.#publish(), SETTLE_MS)
-  }
-
-  #publish(): void {
-    this.#timer = undefined
-    for (const name of this.#changed) this.#singles.get(name)?.announce()
-    this.#changed.clear()
-    this.merged.announce()
-    const { collisions } = this.merged
-    const report = JSON.stringify(collisions)
-    if (report !== this.#reported && collisions.length > 0) this.#listener.onCollisions(collisions)
-    this.#reported = report
   }
 }

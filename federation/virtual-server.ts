@@ -232,10 +232,15 @@ export class VirtualServer {
     return () => this.#listeners.delete(listener)
   }
 
-  /** A catalog of one of the backends is new: the next look sees it. */
-  invalidate(target: TargetName): void {
+  /** Whether anybody is told of changes. */
+  get isHeard(): boolean {
+    return this.#listeners.size > 0
+  }
+
+  /** The catalog of a backend is new, or, without one, the settings are: the next look sees it. */
+  invalidate(target?: TargetName): void {
     this.#view = undefined
-    this.#router.forgetReads(target)
+    if (target !== undefined) this.#router.forgetReads(target)
   }
 
   /** Tells the listeners which lists they see changed since they were last told. */

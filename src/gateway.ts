@@ -4,9 +4,11 @@
  *     client ═▶ http (guards) ─▶ mcp (era, session) ─▶ federation (which backend, which names) ─▶ backends ═▶ server
  */
 import { randomBytes } from 'node:crypto'
-import type { Backend, BackendState, JsonObject, ListKind, Target } from '../backends/index.js'
+import type { Backend, JsonObject, ListKind, TargetName } from '../backends/index.js'
 import { Registry } from '../backends/index.js'
-import type { CatalogKeeper, Collision } from '../federation/index.js'
+import type { Snapshot, SourceReport, TargetHealth, Wanted } from '../discovery/index.js'
+import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
+import type { CatalogKeeper } from '../federation/index.js'
 import { Federation } from '../federation/index.js'
 import type { Config } from './config/schema.js'
 import type { Readiness } from './http/app.js'
@@ -21,6 +23,14 @@ import { ReplyTokens } from './session/reply-tokens.js'
 import { Sealer } from './session/sealing.js'
 import { SessionStore } from './session/session-store.js'
 import { SealedTaskIds } from './session/task-ids.js'
+import {
+  logCatalog,
+  logChange,
+  logCollisions,
+  logSource,
+  ProblemLog,
+  StateLog,
+} from './telemetry/gateway-log.js'
 import type { Logger } from './telemetry/logging.js'
 import { VERSION } from './version.js'
 
@@ -57,27 +67,29 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
 
   const keys = sessionKeys(config, logger)
   const taskIds = new SealedTaskIds(keys)
-  const states = new Sealer(keys, 'request state')
+  const requestStates = new Sealer(keys, 'request state')
 
   const federation = new Federation(
     config.federation,
-    { version: VERSION, taskIds, states },
+    { version: VERSION, taskIds, states: requestStates },
     {
       onCatalog: (keeper) => {
         logCatalog(logger, keeper)
         options.onBackend?.(keeper)
+        discovery.observe(() => healthOf(federation.keepers))
       },
       onOddItem: (target, what) => logger.warn({ target, what }, 'left out of the catalog'),
       onCollisions: (collisions) => logCollisions(logger, collisions),
     },
   )
+  const states = new StateLog(logger)
   const registry = new Registry(
     { clientInfo, taskIds },
     {
       onAdded: (backend) => federation.add(backend),
       onRemoved: (backend) => federation.remove(backend),
       onState: (backend, state) => {
-        logState(logger, backend, state)
+        states.update(backend, state)
         federation.onState(backend, state)
       },
       onListChanged: (backend: Backend, kind: ListKind) => federation.onListChanged(backend, kind),
@@ -94,12 +106,35 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onCallerGone: (key) => registry.release(key),
     tokens: new ReplyTokens(keys),
     maxBodyBytes: config.listen.maxBodyBytes,
-    serverOf: (name) => (name === '' ? federation.merged : federation.single(name)),
+    serverOf: (name) => {
+      if (name === '') return federation.merged
+      return name.includes('/') ? federation.group(name) : federation.single(name)
+    },
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),
   }
   const endpoint = new McpEndpoint(endpointOptions)
   const sseEndpoint = config.listen.legacySse ? new SseEndpoint(endpointOptions) : undefined
-  const readiness = (): Readiness => readinessOf(federation.keepers)
+
+  let current = config
+  let found: Snapshot = EMPTY_SNAPSHOT
+  const problems = new ProblemLog(logger)
+  const applyTargets = (): void => {
+    const targets = [...current.targets, ...found.targets]
+    logChange(logger, registry.apply(targets))
+    const order = targets.map((it) => it.name)
+    federation.update(current.federation, order, found.groups)
+  }
+  const discovery = new Discovery(wantedOf(config), {
+    onSnapshot: (snapshot) => {
+      found = snapshot
+      problems.update(snapshot.problems)
+      applyTargets()
+    },
+    onSource: (report) => logSource(logger, report),
+    onStatusRefused: (object, reason) =>
+      logger.info({ object, reason }, 'the status cannot be written'),
+  })
+  const readiness = (): Readiness => readinessOf(federation.keepers, discovery.reports)
   const app = createApp({
     path: config.listen.path,
     guards: new Guards(config.listen),
@@ -111,21 +146,21 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const listener = await listen(app, config.listen.host, config.listen.port)
   const url = `http://${urlHost(config.listen.host)}:${listener.port}${config.listen.path}`
   logger.info({ url, version: VERSION, targets: config.targets.length }, 'listening')
-  registry.apply(config.targets)
+  applyTargets()
+  discovery.start()
 
   return {
     url,
     port: listener.port,
     readiness,
     apply: (changed) => {
-      const change = registry.apply(changed.targets)
-      federation.update(
-        changed.federation,
-        changed.targets.map((it) => it.name),
-      )
-      logger.info(change, 'configuration applied')
+      current = changed
+      applyTargets()
+      discovery.update(wantedOf(changed))
+      logger.info('configuration applied')
     },
     close: async () => {
+      discovery.close()
       endpoint.drain()
       sseEndpoint?.close()
       await listener.close(DRAIN_MS)
@@ -144,48 +179,45 @@ function sessionKeys(config: Config, logger: Logger): readonly Buffer[] {
   return [randomBytes(32)]
 }
 
-/** Ready once every target has been tried: a dead one must not keep the others from being served. */
-function readinessOf(keepers: readonly CatalogKeeper[]): Readiness {
+function wantedOf({ kubernetes, selectors, resources, targets }: Config): Wanted {
   return {
-    ready: keepers.every((keeper) => keeper.settled),
+    settings: kubernetes,
+    selectors,
+    resources,
+    taken: new Set<string>(targets.map((it) => it.name)),
+  }
+}
+
+/**
+ * Ready once every source has been read and every target has been tried: a dead one must not keep the others from
+ * being served.
+ */
+function readinessOf(
+  keepers: readonly CatalogKeeper[],
+  sources: readonly SourceReport[],
+): Readiness {
+  return {
+    ready: sources.every((it) => it.ready) && keepers.every((keeper) => keeper.settled),
     targets: keepers.map(({ backend, unavailable }) => ({
       target: backend.target.name,
       ready: unavailable === undefined,
       ...(unavailable === undefined ? {} : { reason: unavailable.reason }),
     })),
+    sources,
   }
 }
 
-function logState(logger: Logger, { target }: Backend, state: BackendState): void {
-  const at: { target: Target['name'] } = { target: target.name }
-  switch (state.status) {
-    case 'connecting':
-      return logger.info(at, 'reconnecting')
-    case 'ready': {
-      const { protocolVersion, info } = state.server
-      return logger.info({ ...at, protocolVersion, server: info['name'] }, 'connected')
-    }
-    case 'unreachable':
-      return logger.warn({ ...at, reason: state.reason }, 'unreachable')
-    case 'closed':
-      return logger.debug(at, 'closed')
-  }
-}
-
-function logCatalog(logger: Logger, { backend, catalog, unavailable }: CatalogKeeper): void {
-  if (catalog === undefined || backend.state.status !== 'ready') return
-  const counts = Object.fromEntries(
-    Object.entries(catalog.items).map(([kind, items]) => [kind, items.length]),
+function healthOf(keepers: readonly CatalogKeeper[]): ReadonlyMap<TargetName, TargetHealth> {
+  return new Map(
+    keepers.map(({ backend: { target }, catalog, unavailable }) => [
+      target.name,
+      {
+        isReachable: unavailable === undefined,
+        tools: catalog?.items.tools.length ?? 0,
+        ...(unavailable === undefined ? {} : { reason: unavailable.reason }),
+      },
+    ]),
   )
-  const at = { target: backend.target.name, ...counts }
-  if (unavailable === undefined) logger.info(at, 'catalog read')
-  else logger.warn({ ...at, reason: unavailable.reason }, 'catalog incomplete')
-}
-
-function logCollisions(logger: Logger, collisions: readonly Collision[]): void {
-  for (const { exposed, targets } of collisions.slice(0, 50)) {
-    logger.warn({ name: exposed, targets }, 'several targets claim this name; none serves it')
-  }
 }
 
 function urlHost(host: string): string {

@@ -28,6 +28,8 @@ export function reportDuplicateTargets(root: ConfigNode, problems: Problems): vo
 function* writtenNames(root: ConfigNode): Generator<WrittenName> {
   const targets = childOf(root, 'targets')
   for (const target of targets?.kind === 'list' ? targets.items : []) {
+    // Selectors have names for people alone.
+    if (childOf(target, 'selectors') ?? childOf(target, 'selector')) continue
     const name = childOf(target, 'name')
     if (name?.kind !== 'scalar' || typeof name.value !== 'string') continue
     yield { name: name.value, place: name.place, secret: name.substituted }

@@ -7,6 +7,7 @@ import { mergeDocuments } from './merge.js'
 import { messageOf } from './messages.js'
 import { Problems } from './problems.js'
 import { resolvePath } from './relative-paths.js'
+import { isOfConcern, isResource, readResources } from './resources.js'
 import type { Config } from './schema.js'
 import { configJsonSchema, configSchema } from './schema.js'
 import { substitute } from './substitute.js'
@@ -23,13 +24,20 @@ export async function loadConfig(
   const problems = new Problems()
   const files = await readConfigFiles(path, problems)
   const documents = files.flatMap((file) => parseDocuments(file, problems))
-  const written = mergeDocuments(documents, wholeFile(path), problems)
+  const sections = documents.filter((it) => !isResource(it))
+  const written = mergeDocuments(sections, wholeFile(path), problems)
   const root = await mapScalars(written, async (scalar, at) =>
     resolvePath(await substitute(scalar, env, problems), at),
   )
   reportDuplicateTargets(root, problems)
+  const resources = await Promise.all(
+    documents
+      .filter(isOfConcern)
+      .map((document) => mapScalars(document, (scalar) => substitute(scalar, env, problems))),
+  )
+  const read = readResources(resources, problems)
   const result = configSchema.safeParse(plainValue(root), { error: messageOf })
   if (!result.success) reportIssues(result.error.issues, root, configJsonSchema(), problems)
   if (!result.success || problems.any) throw problems.toError()
-  return result.data
+  return { ...result.data, resources: read }
 }

@@ -3,14 +3,14 @@ import { dirname, resolve } from 'node:path'
 import type { NodePath, ScalarNode } from './tree.js'
 
 /** Paths in the tree; `*` is any key or index. */
-const DIRECTORIES = ['targets.*.stdio.cwd', 'mcpServers.*.cwd']
+const FILES = ['targets.*.stdio.cwd', 'mcpServers.*.cwd', 'kubernetes.kubeconfig']
 const PROGRAMS = ['targets.*.stdio.command', 'targets.*.stdio.cmd', 'mcpServers.*.command']
 
 /** The scalar, made absolute where it is such a path. A program without `./` is looked up in PATH, and stays. */
 export function resolvePath(scalar: ScalarNode, path: NodePath): ScalarNode {
   const { value, place } = scalar
   if (typeof value !== 'string') return scalar
-  const isRelative = isAt(DIRECTORIES, path) || (isAt(PROGRAMS, path) && /^\.\.?[/\\]/.test(value))
+  const isRelative = isAt(FILES, path) || (isAt(PROGRAMS, path) && /^\.\.?[/\\]/.test(value))
   return isRelative ? { ...scalar, value: resolve(dirname(place.file), value) } : scalar
 }
 

@@ -1,8 +1,13 @@
 /** The whole configuration: every section's schema stands beside what it configures, and all of them meet here. */
 import { z } from 'zod'
 import type { Target } from '../../backends/index.js'
-import { targetSchema } from '../../backends/index.js'
-import { mcpServersSchema } from '../../discovery/index.js'
+import type { BackendResource, KubernetesSettings, SelectorEntry } from '../../discovery/index.js'
+import {
+  isSelectorEntry,
+  kubernetesSchema,
+  mcpServersSchema,
+  targetEntrySchema,
+} from '../../discovery/index.js'
 import type { FederationSettings } from '../../federation/index.js'
 import { federationSchema } from '../../federation/index.js'
 import type { ListenSettings } from '../http/settings.js'
@@ -16,6 +21,11 @@ export interface Config {
   readonly listen: ListenSettings
   /** Those of `targets`, then those of `mcpServers`. */
   readonly targets: readonly Target[]
+  /** The entries of `targets` that select Services. */
+  readonly selectors: readonly SelectorEntry[]
+  /** Documents that are `Backend` resources. */
+  readonly resources: readonly BackendResource[]
+  readonly kubernetes: KubernetesSettings
   readonly federation: FederationSettings
   readonly sessions: SessionSettings
 }
@@ -27,22 +37,27 @@ export const configSchema = z
       .prefault({})
       .describe('Where the gateway listens, and what it accepts there.'),
     targets: z
-      .array(targetSchema)
+      .array(targetEntrySchema)
       .prefault([])
       .describe(
-        'The servers behind the gateway, each with exactly one of `mcp`, `stdio` and `static`.',
+        'The servers behind the gateway, each with exactly one of `mcp`, `sse`, `stdio` and `static`, or Kubernetes Services by their labels.',
       ),
     mcpServers: mcpServersSchema
       .prefault({})
       .describe(
         'More servers, in the map of Claude Desktop, Cursor and others as it is: keys become names (lower case, `-` for what a name may not hold), and keys that mean nothing here are ignored.',
       ),
+    kubernetes: kubernetesSchema
+      .prefault({})
+      .describe('The cluster in which Services are looked for; only used when something is.'),
     federation: federationSchema.prefault({}).describe('How the targets look as one server.'),
     sessions: sessionsSchema.prefault({}).describe("The gateway's sessions with its clients."),
   })
   .transform(({ targets, mcpServers, ...sections }): Config => ({
     ...sections,
-    targets: [...targets, ...mcpServers],
+    targets: [...targets.filter((it): it is Target => !isSelectorEntry(it)), ...mcpServers],
+    selectors: targets.filter(isSelectorEntry),
+    resources: [],
   }))
   .meta({ title: 'Configuration of mcp-junction' })
 

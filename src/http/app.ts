@@ -11,11 +11,19 @@ import type { Guards } from './guards.js'
 import { RefusedError, writeRefusal } from './refusal.js'
 
 export interface Readiness {
+  /** Whether the first picture of every source has been applied, and every target of it been tried. */
   readonly ready: boolean
   readonly targets: readonly {
     readonly target: string
     readonly ready: boolean
     readonly reason?: string
+  }[]
+  /** What targets are discovered by; a reason where it cannot be followed now, and the last state is served. */
+  readonly sources: readonly {
+    readonly source: string
+    readonly ready: boolean
+    readonly reason?: string
+    readonly since?: string
   }[]
 }
 
@@ -57,6 +65,11 @@ export function createApp({ path, guards, endpoint, sseEndpoint, readiness }: Ap
   app.all(`${path}/:target`, (c) =>
     guarded(c, (request, response) =>
       endpoint.handle(request, response, c.req.param('target') ?? ''),
+    ),
+  )
+  app.all(`${path}/:namespace/:name`, (c) =>
+    guarded(c, (request, response) =>
+      endpoint.handle(request, response, `${c.req.param('namespace')}/${c.req.param('name')}`),
     ),
   )
   if (sseEndpoint !== undefined) {

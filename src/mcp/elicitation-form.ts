@@ -20,9 +20,9 @@ export function fitForm(params: RawObject, protocolVersion: string): RawObject |
   if (protocolVersion >= TITLED_SINCE || !isJsonObject(requestedSchema)) return params
   const { properties } = requestedSchema
   if (!isJsonObject(properties)) return params
-  const kinds = Object.values(properties).map(kindOf)
-  if (kinds.includes('several')) return undefined
-  if (!kinds.includes('titled')) return params
+  const kinds = new Set(Object.values(properties).map(kindOf))
+  if (kinds.has('several')) return undefined
+  if (!kinds.has('titled')) return params
   const schema = RawJson.fromText<JsonObject>(
     rawMembers(params.text).get('requestedSchema') ?? '{}',
   )

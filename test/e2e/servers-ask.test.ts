@@ -142,7 +142,7 @@ describe('a server that asks the client in the middle of a call', () => {
   it('asks clients of 2025-06-18 in forms that they know, or not at all', async () => {
     await using it = await world({}, { attribution: false })
     const session = await openSession(it.gateway.url, '2025-06-18', { elicitation: {} })
-    const form = (properties: JsonObject) =>
+    const withForm = (properties: JsonObject) =>
       call(elicit('Which?', { requestedSchema: { type: 'object', properties } }))
     const name = { type: 'string' }
     const titled = (key: string) => [
@@ -151,7 +151,7 @@ describe('a server that asks the client in the middle of a call', () => {
     ]
     const stream = await session.begin(
       'tools/call',
-      form({ name, colour: { type: 'string', title: 'Colour', oneOf: titled('note') } }),
+      withForm({ name, colour: { type: 'string', title: 'Colour', oneOf: titled('note') } }),
     )
     await waitUntil(() => asked(stream) !== undefined, 'the question')
     const colour = { type: 'string', title: 'Colour', enum: ['r', 'g'], enumNames: ['Red', 'g'] }
@@ -163,7 +163,7 @@ describe('a server that asks the client in the middle of a call', () => {
     await stream.ended
 
     const several = { type: 'array', items: { anyOf: titled('title') } }
-    const refused = await session.begin('tools/call', form({ name, several }))
+    const refused = await session.begin('tools/call', withForm({ name, several }))
     await refused.ended
     expect(asked(refused)).toBeUndefined()
     expect(textOf(refused)).toMatchObject({ code: -32603 })

@@ -8,12 +8,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { JsonObject } from '../../backends/index.js'
-import { targetSchema } from '../../backends/index.js'
-import { federationSchema } from '../../federation/index.js'
+import { configSchema } from '../../src/config/schema.js'
 import type { Gateway } from '../../src/gateway.js'
 import { startGateway as start } from '../../src/gateway.js'
-import { listenSchema } from '../../src/http/settings.js'
-import { sessionsSchema } from '../../src/session/settings.js'
 import { createLogger } from '../../src/telemetry/logging.js'
 import { waitUntil } from './wait-until.js'
 
@@ -22,6 +19,7 @@ export interface GatewayConfig {
   readonly listen?: JsonObject
   readonly federation?: JsonObject
   readonly sessions?: JsonObject
+  readonly kubernetes?: JsonObject
 }
 
 export type RunningGateway = Gateway & AsyncDisposable
@@ -29,12 +27,7 @@ export type RunningGateway = Gateway & AsyncDisposable
 /** Starts a gateway in this process, on a free port, and waits until every target has been tried. */
 export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
   const gateway = await start(
-    {
-      listen: listenSchema.parse({ port: 0, ...config.listen }),
-      targets: config.targets.map((it) => targetSchema.parse(it)),
-      federation: federationSchema.parse({ ...config.federation }),
-      sessions: sessionsSchema.parse({ ...config.sessions }),
-    },
+    configSchema.parse({ ...config, listen: { port: 0, ...config.listen } }),
     { logger: createLogger('silent') },
   )
   await waitUntil(() => gateway.readiness().ready, 'the gateway to be ready')

@@ -83,6 +83,14 @@ targets:
 describe('a configuration', () => {
   it('gets defaults for the sections that are left out', async () => {
     expect(await load('targets: []')).toEqual({
+      kubernetes: {
+        address: 'service',
+        backends: false,
+        clusterDomain: 'cluster.local',
+        externalNames: true,
+      },
+      resources: [],
+      selectors: [],
       listen: {
         host: '127.0.0.1',
         port: 8080,

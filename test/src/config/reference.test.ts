@@ -46,6 +46,7 @@ describe('the JSON Schema', () => {
       'listen',
       'targets',
       'mcpServers',
+      'kubernetes',
       'federation',
       'sessions',
     ])

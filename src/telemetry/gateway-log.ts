@@ -1,0 +1,94 @@
+/** What the log says of backends, catalogs and discovery as they change. */
+import type { Backend, BackendState, RegistryChange, Target } from '../../backends/index.js'
+import type { Problem, SourceReport } from '../../discovery/index.js'
+import type { CatalogKeeper, Collision } from '../../federation/index.js'
+import type { Logger } from './logging.js'
+
+/** Says how backends are: once for each change, not for each attempt. */
+export class StateLog {
+  readonly #logger: Logger
+  readonly #told = new WeakMap<Backend, string>()
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  update(backend: Backend, state: BackendState): void {
+    const text = state.status === 'unreachable' ? state.reason : state.status
+    if (this.#told.get(backend) === text) return
+    // An attempt in between is no news.
+    if (state.status !== 'connecting') this.#told.set(backend, text)
+    const at: { target: Target['name'] } = { target: backend.target.name }
+    switch (state.status) {
+      case 'connecting':
+        return this.#logger.debug(at, 'connecting')
+      case 'ready': {
+        const { protocolVersion, info } = state.server
+        return this.#logger.info({ ...at, protocolVersion, server: info['name'] }, 'connected')
+      }
+      case 'unreachable':
+        return this.#logger.warn({ ...at, reason: state.reason }, 'unreachable')
+      case 'closed':
+        return this.#logger.debug(at, 'closed')
+    }
+  }
+}
+
+export function logCatalog(logger: Logger, { backend, catalog, unavailable }: CatalogKeeper): void {
+  if (catalog === undefined || backend.state.status !== 'ready') return
+  const counts = Object.fromEntries(
+    Object.entries(catalog.items).map(([kind, items]) => [kind, items.length]),
+  )
+  const at = { target: backend.target.name, ...counts }
+  if (unavailable === undefined) logger.info(at, 'catalog read')
+  else logger.warn({ ...at, reason: unavailable.reason }, 'catalog incomplete')
+}
+
+export function logCollisions(logger: Logger, collisions: readonly Collision[]): void {
+  for (const { exposed, targets } of collisions.slice(0, 50)) {
+    logger.warn({ name: exposed, targets }, 'several targets claim this name; none serves it')
+  }
+}
+
+/** Names in one line of the log; a cluster may have thousands. */
+const MAX_NAMES = 20
+
+/** Says which targets came, changed and went; nothing where none did. */
+export function logChange(logger: Logger, change: RegistryChange): void {
+  const kinds = Object.entries(change).filter(([, names]: [string, string[]]) => names.length > 0)
+  if (kinds.length === 0) return
+  const summary = kinds.map(([kind, names]: [string, string[]]) => {
+    const more = names.length - MAX_NAMES
+    return [kind, more > 0 ? [...names.slice(0, MAX_NAMES), `and ${more} more`] : names]
+  })
+  logger.info(Object.fromEntries(summary), 'targets applied')
+}
+
+export function logSource(logger: Logger, { source, reason }: SourceReport): void {
+  if (reason === undefined) logger.info({ source }, 'watched')
+  else logger.warn({ source, reason }, 'not watched; the last known state is served')
+}
+
+/** Says what is wrong with what was found, once for each problem and as long as it is there. */
+export class ProblemLog {
+  readonly #logger: Logger
+  #told: ReadonlySet<string> = new Set()
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  update(problems: readonly Problem[]): void {
+    const before = this.#told
+    this.#told = new Set(problems.map(keyOf))
+    for (const problem of problems) {
+      if (before.has(keyOf(problem))) continue
+      const { object, message, isNotice } = problem
+      this.#logger[isNotice ? 'info' : 'warn']({ object, reason: message }, 'discovery')
+    }
+  }
+}
+
+function keyOf({ object, message }: Problem): string {
+  return `${object}\n${message}`
+}
