@@ -88,13 +88,21 @@ export function resourceKindOf(apiVersion: unknown, kind: unknown): ResourceKind
   return RESOURCE_KINDS.find((it) => it.apiVersion === apiVersion && it.kind === kind)
 }
 
+/** How faults of what is written are put into words. */
+type Words = z.core.$ZodErrorMap
+
+const OWN_WORDS: Words = () => undefined
+
 /**
  * A resource as it is written, in a file or in the cluster; `undefined` where it is not about MCP. One that cannot be
  * used at all says why in `refusal`.
  * @throws ZodError where it has no name
  */
-export function readBackendResource(written: unknown): BackendResource | undefined {
-  const { apiVersion, kind, metadata, ...rest } = headSchema.parse(written)
+export function readBackendResource(
+  written: unknown,
+  words: Words = OWN_WORDS,
+): BackendResource | undefined {
+  const { apiVersion, kind, metadata, ...rest } = headSchema.parse(written, { error: words })
   const spec = isObject(rest['spec']) ? rest['spec'] : {}
   // kgateway's Backend is of many types; agentgateway's has a member for each.
   const isMcp = kind === 'Backend' ? spec['type'] === 'MCP' : spec['mcp'] !== undefined
@@ -116,14 +124,14 @@ export function readBackendResource(written: unknown): BackendResource | undefin
       refusal: 'spec.policies is not supported here; without them it would be open',
     }
   }
-  const mcp = mcpSchema.safeParse(spec['mcp'])
+  const mcp = mcpSchema.safeParse(spec['mcp'], { error: words })
   if (!mcp.success) return { ...base, refusal: reasonOf(mcp.error, 'spec.mcp') }
   const { failureMode, prefixMode, targets } = mcp.data
   return {
     ...base,
     failureMode: failureMode && FAILURE_MODES[failureMode],
     prefixMode: prefixMode && PREFIX_MODES[prefixMode],
-    targets: targets.map((target, index) => readTarget(target, index)),
+    targets: targets.map((target, index) => readTarget(target, index, words)),
   }
 }
 
@@ -135,7 +143,7 @@ const referenceSchema = z.looseObject({
     port: portNumber.optional(),
     kind: z.literal('Service', 'only Services can be referred to').optional(),
     group: z.enum(['', 'core'], 'only Services can be referred to').optional(),
-    namespace: z.undefined('only Services of the own namespace can be referred to'),
+    namespace: z.undefined('only Services of the own namespace can be referred to').optional(),
   }),
   port: portNumber.optional(),
   path: z.string().optional(),
@@ -144,7 +152,7 @@ const referenceSchema = z.looseObject({
 
 const selectorsSchema = z.object(selectorFields)
 
-function readTarget(written: unknown, index: number): ResourceTarget {
+function readTarget(written: unknown, index: number, words: Words): ResourceTarget {
   const given = isObject(written) ? written : {}
   const name =
     typeof given['name'] === 'string' ? given['name'].slice(0, 253) : `target ${index + 1}`
@@ -153,7 +161,7 @@ function readTarget(written: unknown, index: number): ResourceTarget {
   const selects = given['selectors'] !== undefined || given['selector'] !== undefined
   if ((fixed !== undefined) === selects) return refused('expected either "static" or "selector"')
   if (selects) {
-    const parsed = selectorsSchema.safeParse(given)
+    const parsed = selectorsSchema.safeParse(given, { error: words })
     if (!parsed.success) return refused(reasonOf(parsed.error, ''))
     const selectors = parsed.data.selectors ?? parsed.data.selector
     return selectors === undefined
@@ -166,7 +174,7 @@ function readTarget(written: unknown, index: number): ResourceTarget {
     return refused('static.policies is not supported here; without them it would be open')
   }
   if (backendRef !== undefined) {
-    const parsed = referenceSchema.safeParse({ ...address, backendRef })
+    const parsed = referenceSchema.safeParse({ ...address, backendRef }, { error: words })
     if (!parsed.success) return refused(reasonOf(parsed.error, 'static'))
     const {
       backendRef: { name: service, port },
@@ -177,7 +185,7 @@ function readTarget(written: unknown, index: number): ResourceTarget {
     if (at === undefined) return refused('static.port is missing')
     return { kind: 'reference', name, reference: { service, port: at, path, protocol } }
   }
-  const parsed = targetSchema.safeParse({ name: given['name'], static: address })
+  const parsed = targetSchema.safeParse({ name: given['name'], static: address }, { error: words })
   if (!parsed.success) return refused(reasonOf(parsed.error, ''))
   return { kind: 'fixed', name, target: parsed.data }
 }

@@ -71,7 +71,7 @@ export class Discovery {
   readonly #timing: ReflectorTiming
   readonly #services = this.#reflectors((it) => serviceSchema.parse(it))
   readonly #namespaces = this.#reflectors((it) => namespaceSchema.parse(it).metadata.name)
-  readonly #resources = this.#reflectors(readBackendResource)
+  readonly #resources = this.#reflectors((it) => readBackendResource(it))
   /** Of each Service, as it is made of it for each manner of treating it. */
   #made = new WeakMap<Service, Map<string, ServiceTargets>>()
   readonly #told = new Map<string, string>()
@@ -109,11 +109,15 @@ export class Discovery {
     this.#status?.update(this.#picture?.findings ?? [], health)
   }
 
-  /** One for each thing that is watched. */
+  /** One for each thing that is watched; ready once what was read of it has been told. */
   get reports(): readonly SourceReport[] {
     if (this.#openProblem !== undefined) return [this.#openProblem]
     if (this.#opening !== undefined) return [{ source: CLUSTER, ready: false }]
-    return this.#all.map(({ subject, currency }) => reportOf(subject, currency))
+    const isTold = this.#picture !== undefined
+    return this.#all.map(({ subject, currency }) => {
+      const report = reportOf(subject, currency)
+      return { ...report, ready: report.ready && isTold }
+    })
   }
 
   close(): void {
@@ -190,7 +194,7 @@ export class Discovery {
       return this.#publish(pictureOf(written, NOTHING_KNOWN, taken, settings))
     }
     this.#resources.apply(watched)
-    const inCluster = watched.flatMap((it) => [...(this.#resources.items(it)?.values() ?? [])])
+    const inCluster = watched.flatMap((it) => inOrder(this.#resources.items(it)))
     const plan = planOf(selectors, [...resources, ...inCluster], home)
     const subjects = subjectsOf(plan)
     this.#services.apply(subjects.services)
@@ -251,6 +255,11 @@ export class Discovery {
       return new Reflector(this.#api, subject, read, () => this.#schedule(), this.#timing)
     })
   }
+}
+
+/** By their names, whatever the order in which they came. */
+function inOrder<T>(items: ReadonlyMap<string, T> | undefined): T[] {
+  return [...(items ?? [])].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item)
 }
 
 function needsCluster(plan: Plan): boolean {

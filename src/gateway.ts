@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Backend, JsonObject, ListKind, TargetName } from '../backends/index.js'
 import { Registry } from '../backends/index.js'
-import type { Snapshot, SourceReport, TargetHealth, Wanted } from '../discovery/index.js'
+import type { Problem, Snapshot, SourceReport, TargetHealth, Wanted } from '../discovery/index.js'
 import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
 import type { CatalogKeeper } from '../federation/index.js'
 import { Federation } from '../federation/index.js'
@@ -42,6 +42,8 @@ export interface Gateway {
   readonly url: string
   readonly port: number
   readonly readiness: () => Readiness
+  /** What is wrong with things that were discovered, and not served for it. */
+  readonly problems: () => readonly Problem[]
   /**
    * Takes over changed targets and `federation` settings without touching what stayed the same. `listen` and
    * `sessions` are taken over by a new process only.
@@ -153,6 +155,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     url,
     port: listener.port,
     readiness,
+    problems: () => found.problems,
     apply: (changed) => {
       current = changed
       applyTargets()

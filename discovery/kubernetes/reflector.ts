@@ -8,6 +8,9 @@ import { z } from 'zod'
 import type { KubernetesApi, Query } from './api.js'
 import { KubernetesError } from './api.js'
 
+/** What a reflector needs of the API. */
+export type ListWatch = Pick<KubernetesApi, 'list' | 'watch'>
+
 /** What is listed and watched. */
 export interface Subject {
   /** Of the objects. */
@@ -70,7 +73,7 @@ const GONE = 410
 
 export class Reflector<T> {
   readonly subject: Subject
-  readonly #api: KubernetesApi
+  readonly #api: ListWatch
   readonly #read: (object: unknown) => T | undefined
   readonly #onChange: () => void
   readonly #timing: ReflectorTiming
@@ -86,7 +89,7 @@ export class Reflector<T> {
    * `onChange` hears that something may have changed: the objects, or how current they are.
    */
   constructor(
-    api: KubernetesApi,
+    api: ListWatch,
     subject: Subject,
     read: (object: unknown) => T | undefined,
     onChange: () => void,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { BackendResource } from '../../discovery/index.js'
 import { readBackendResource, resourceKindOf } from '../../discovery/index.js'
 import { reportIssues } from './issues.js'
+import { messageOf } from './messages.js'
 import type { Problems } from './problems.js'
 import type { ConfigNode, MapNode } from './tree.js'
 import { childOf, placeOf, plainValue } from './tree.js'
@@ -28,7 +29,7 @@ export function readResources(
   return documents.flatMap((document) => {
     let resource: BackendResource | undefined
     try {
-      resource = readBackendResource(plainValue(document))
+      resource = readBackendResource(plainValue(document), messageOf)
     } catch (error) {
       if (!(error instanceof z.ZodError)) throw error
       reportIssues(error.issues, document, {}, problems)

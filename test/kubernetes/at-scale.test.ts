@@ -1,0 +1,105 @@
+/** A gateway before a cluster of thousands of Services, and one whose API server goes away under load. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Cluster, describeWithCluster } from '../support/cluster.js'
+import { startGateway } from '../support/gateway.js'
+import { openSession } from '../support/raw-client.js'
+import { localService, servicesOf, targetNames, toolNames } from '../support/services.js'
+import { startEcho } from '../support/upstream-server.js'
+import { waitUntil } from '../support/wait-until.js'
+
+const SERVICES = 2_000
+
+describeWithCluster('a gateway in a cluster', () => {
+  let cluster: Cluster
+  beforeAll(async () => {
+    cluster = await Cluster.start()
+  }, 120_000)
+  afterAll(() => cluster[Symbol.asyncDispose]())
+
+  const configFor = (namespace: string) => ({
+    kubernetes: { kubeconfig: cluster.kubeconfig, namespace },
+    targets: [{ selectors: { serviceSelector: { matchLabels: { app: 'mcp' } } } }],
+  })
+
+  it('finds what is labelled among two thousand Services, in a burst and one by one', async () => {
+    const namespace = await cluster.namespace()
+    await using upstream = await startEcho()
+    // Most Services of a cluster are none of ours; of the rest, each is a target of its own.
+    const numbers = Array.from({ length: SERVICES }, (_, index) => index)
+    const isOurs = (index: number): boolean => index % 20 === 0
+    const create = async (index: number): Promise<void> => {
+      const labels = { app: isOurs(index) ? 'mcp' : 'other' }
+      await cluster.create(
+        servicesOf(namespace),
+        localService(`s${index}`, upstream.url, { labels }),
+      )
+    }
+    for (let start = 0; start < SERVICES; start += 50) {
+      await Promise.all(numbers.slice(start, start + 50).map(create))
+    }
+    const startedAt = Date.now()
+    await using gateway = await startGateway(configFor(namespace))
+    expect(targetNames(gateway)).toHaveLength(SERVICES / 20)
+    expect(Date.now() - startedAt).toBeLessThan(10_000)
+    const session = await openSession(gateway.url)
+    expect(await toolNames(session)).toHaveLength(SERVICES / 20)
+
+    const stream = await session.listen()
+    const labelledAt = Date.now()
+    await cluster.patch(servicesOf(namespace, 's1'), { metadata: { labels: { app: 'mcp' } } })
+    await stream.next('notifications/tools/list_changed')
+    expect(Date.now() - labelledAt).toBeLessThan(1_000)
+    expect(await toolNames(session)).toContain('s1-mcp__echo')
+
+    const told = stream.messages.length
+    const burst = numbers.filter((index) => index % 20 === 2)
+    await Promise.all(
+      burst.map((index) =>
+        cluster.patch(servicesOf(namespace, `s${index}`), { metadata: { labels: { app: 'mcp' } } }),
+      ),
+    )
+    const all = SERVICES / 20 + 1 + burst.length
+    await waitUntil(async () => (await toolNames(session)).length === all, 'all of the burst')
+    expect(stream.messages.length - told).toBeLessThan(burst.length)
+    stream.close()
+  }, 120_000)
+
+  it.skipIf(process.env['KUBECONFIG_TEST'] !== undefined)(
+    'serves every call while the API server is away, says so, and follows it again afterwards',
+    async () => {
+      const namespace = await cluster.namespace()
+      await using upstream = await startEcho()
+      await cluster.create(servicesOf(namespace), localService('steady', upstream.url))
+      await using gateway = await startGateway(configFor(namespace))
+      const over = new AbortController()
+      const answers = { good: 0, bad: 0 }
+      const load = async (): Promise<void> => {
+        const session = await openSession(gateway.url)
+        for (let count = 0; !over.signal.aborted; count++) {
+          const { json } = await session.call('steady-mcp__echo', { count })
+          const isGood = JSON.stringify(json).includes(`{\\"count\\":${count}}`)
+          answers[isGood ? 'good' : 'bad'] += 1
+        }
+      }
+      const clients = [load(), load(), load(), load()]
+      const [source] = gateway.readiness().sources
+      expect(source).toEqual({ source: `services in ${namespace} (app=mcp)`, ready: true })
+      const commandLine = await cluster.killApiServer()
+      const isStale = () => gateway.readiness().sources[0]?.reason !== undefined
+      await waitUntil(isStale, 'the loss to be said')
+      expect(gateway.readiness()).toMatchObject({
+        ready: true,
+        sources: [{ ready: true, reason: expect.stringMatching(/cannot be reached/) as string }],
+      })
+      await cluster.restartApiServer(commandLine)
+      await cluster.create(servicesOf(namespace), localService('new', upstream.url))
+      await waitUntil(() => targetNames(gateway).join() === 'new-mcp,steady-mcp', 'the new Service')
+      expect(gateway.readiness().sources[0]?.reason).toBeUndefined()
+      over.abort()
+      await Promise.all(clients)
+      expect(answers.bad).toBe(0)
+      expect(answers.good).toBeGreaterThan(100)
+    },
+    90_000,
+  )
+})

@@ -1,0 +1,66 @@
+/** A wire that can be cut, or fall silent without a word, between a client and a real server. */
+import { once } from 'node:events'
+import type { AddressInfo, Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
+
+export class TcpProxy implements AsyncDisposable {
+  readonly #target: { readonly host: string; readonly port: number }
+  readonly #sockets = new Set<Socket>()
+  readonly #server = createServer((socket) => this.#accept(socket))
+  #isCut = false
+  port = 0
+
+  private constructor(url: string) {
+    const { hostname, port } = new URL(url)
+    this.#target = { host: hostname, port: Number(port) }
+  }
+
+  static async start(url: string): Promise<TcpProxy> {
+    const proxy = new TcpProxy(url)
+    proxy.#server.listen(0, '127.0.0.1')
+    await once(proxy.#server, 'listening')
+    proxy.port = (proxy.#server.address() as AddressInfo).port
+    return proxy
+  }
+
+  /** Breaks what is open, and whatever comes. */
+  cut(): void {
+    this.#isCut = true
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  mend(): void {
+    this.#isCut = false
+  }
+
+  /** Nothing passes any more on what is open, and nobody is told. */
+  silence(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#isCut) {
+      socket.destroy()
+      return
+    }
+    const upstream = connect(this.#target)
+    for (const [one, other] of [
+      [socket, upstream],
+      [upstream, socket],
+    ] as const) {
+      this.#sockets.add(one)
+      one.pipe(other)
+      one.on('error', () => undefined)
+      one.once('close', () => {
+        this.#sockets.delete(one)
+        other.destroy()
+      })
+    }
+  }
+}
