@@ -14,7 +14,8 @@ import { pictureOf, planOf, subjectsOf } from './kubernetes/picture.js'
 import type { Currency, ReflectorTiming, Subject } from './kubernetes/reflector.js'
 import { Reflector, TIMING } from './kubernetes/reflector.js'
 import { Reflectors } from './kubernetes/reflectors.js'
-import type { Health } from './kubernetes/conditions.js'
+import type { Condition, Health } from './kubernetes/conditions.js'
+import { conditionsOf } from './kubernetes/conditions.js'
 import { ResourceStatus } from './kubernetes/resource-status.js'
 import type { Selection } from './kubernetes/selection.js'
 import { resourceSubjects } from './kubernetes/selection.js'
@@ -42,6 +43,11 @@ export interface SourceReport {
   /** Why what is known of it may be old, and since when. */
   readonly reason?: string
   readonly since?: string
+}
+
+export interface ResourceReport {
+  readonly resource: string
+  readonly conditions: readonly Condition[]
 }
 
 export interface DiscoveryListener {
@@ -107,6 +113,18 @@ export class Discovery {
   observe(health: () => Health): void {
     this.#health = health
     this.#status?.update(this.#picture?.findings ?? [], health)
+  }
+
+  /** What became of each `Backend` resource, as its status says it. */
+  get resources(): readonly ResourceReport[] {
+    const health = this.#health()
+    return (this.#picture?.findings ?? []).map((findings) => {
+      const { kind, namespace = '', name } = findings.resource
+      return {
+        resource: `${kind} ${namespace}/${name}`,
+        conditions: conditionsOf(findings, health),
+      }
+    })
   }
 
   /** One for each thing that is watched; ready once what was read of it has been told. */

@@ -5,19 +5,24 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Backend, JsonObject, ListKind, TargetName } from '../backends/index.js'
-import { Registry } from '../backends/index.js'
-import type { Problem, Snapshot, SourceReport, TargetHealth, Wanted } from '../discovery/index.js'
+import { reasonOf, Registry } from '../backends/index.js'
+import type { Problem, Snapshot, TargetHealth, Wanted } from '../discovery/index.js'
 import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
 import type { CatalogKeeper } from '../federation/index.js'
 import { Federation } from '../federation/index.js'
 import type { Config } from './config/schema.js'
-import type { Readiness } from './http/app.js'
+import type { AdminParts } from './http/admin-app.js'
+import { createAdminApp } from './http/admin-app.js'
+import { DEFAULT_ADMIN } from './http/admin-settings.js'
 import { createApp } from './http/app.js'
 import { Guards } from './http/guards.js'
+import type { Readiness } from './http/health.js'
+import type { Listener } from './http/listener.js'
 import { listen } from './http/listener.js'
 import type { EndpointOptions } from './mcp/endpoint.js'
 import { McpEndpoint } from './mcp/endpoint.js'
 import { SseEndpoint } from './mcp/sse-endpoint.js'
+import { healthOf, readinessOf, targetsReport } from './reports.js'
 import { ModernCallers } from './session/modern-callers.js'
 import { ReplyTokens } from './session/reply-tokens.js'
 import { Sealer } from './session/sealing.js'
@@ -32,6 +37,7 @@ import {
   StateLog,
 } from './telemetry/gateway-log.js'
 import type { Logger } from './telemetry/logging.js'
+import { Metrics } from './telemetry/metrics.js'
 import { VERSION } from './version.js'
 
 /** Calls still running when the gateway closes get this long. */
@@ -41,6 +47,8 @@ export interface Gateway {
   /** Where clients connect, e.g. `http://127.0.0.1:8080/mcp`. */
   readonly url: string
   readonly port: number
+  /** The listener for those who run the gateway, e.g. `http://127.0.0.1:9090`; `undefined` where there is none. */
+  readonly adminUrl: string | undefined
   readonly readiness: () => Readiness
   /** What is wrong with things that were discovered, and not served for it. */
   readonly problems: () => readonly Problem[]
@@ -49,6 +57,8 @@ export interface Gateway {
    * `sessions` are taken over by a new process only.
    */
   apply(config: Config): void
+  /** A changed configuration could not be used; it is counted. */
+  noteRefusal(): void
   /** Takes no new calls, lets running ones finish for ten seconds, ends all sessions and child processes. */
   close(): Promise<void>
 }
@@ -78,7 +88,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       onCatalog: (keeper) => {
         logCatalog(logger, keeper)
         options.onBackend?.(keeper)
-        discovery.observe(() => healthOf(federation.keepers))
+        discovery.observe(health)
       },
       onOddItem: (target, what) => logger.warn({ target, what }, 'left out of the catalog'),
       onCollisions: (collisions) => logCollisions(logger, collisions),
@@ -136,7 +146,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onStatusRefused: (object, reason) =>
       logger.info({ object, reason }, 'the status cannot be written'),
   })
-  const readiness = (): Readiness => readinessOf(federation.keepers, discovery.reports)
+  const health = (): ReadonlyMap<TargetName, TargetHealth> =>
+    new Map(federation.keepers.map((it) => [it.backend.target.name, healthOf(it)]))
+  const readiness = (): Readiness => readinessOf(federation.keepers, discovery)
   const app = createApp({
     path: config.listen.path,
     guards: new Guards(config.listen),
@@ -145,7 +157,22 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     readiness,
   })
 
+  const metrics = new Metrics({
+    keepers: () => federation.keepers,
+    sources: () => discovery.reports,
+    problems: () => found.problems.filter((it) => !it.isNotice).length,
+  })
   const listener = await listen(app, config.listen.host, config.listen.port)
+  const admin = await listenForAdmin(config, logger, {
+    readiness,
+    answerScrape: (request, response) => metrics.answer(request, response),
+    reports: {
+      targets: () => targetsReport(federation.keepers, discovery, found.problems),
+    },
+  }).catch(async (error: unknown) => {
+    await listener.close(0)
+    throw error
+  })
   const url = `http://${urlHost(config.listen.host)}:${listener.port}${config.listen.path}`
   logger.info({ url, version: VERSION, targets: config.targets.length }, 'listening')
   applyTargets()
@@ -154,19 +181,24 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   return {
     url,
     port: listener.port,
+    adminUrl: admin?.url,
     readiness,
     problems: () => found.problems,
     apply: (changed) => {
       current = changed
       applyTargets()
       discovery.update(wantedOf(changed))
+      metrics.configReloaded('applied')
       logger.info('configuration applied')
     },
+    noteRefusal: () => metrics.configReloaded('refused'),
     close: async () => {
       discovery.close()
       endpoint.drain()
       sseEndpoint?.close()
       await listener.close(DRAIN_MS)
+      await admin?.listener.close(0)
+      await metrics.close()
       sessions.close()
       callers.close()
       endpoint.close()
@@ -182,6 +214,30 @@ function sessionKeys(config: Config, logger: Logger): readonly Buffer[] {
   return [randomBytes(32)]
 }
 
+/**
+ * The admin listener, where one is wanted. That the default port is taken is no reason not to serve clients.
+ * @throws the error of `listen` for a port that the configuration names
+ */
+async function listenForAdmin(
+  { admin }: Config,
+  logger: Logger,
+  parts: Omit<AdminParts, 'settings'>,
+): Promise<{ readonly listener: Listener; readonly url: string } | undefined> {
+  if (admin === false) return undefined
+  const settings = admin ?? DEFAULT_ADMIN
+  const { host, port } = settings
+  try {
+    const listener = await listen(createAdminApp({ settings, ...parts }), host, port)
+    const url = `http://${urlHost(host)}:${listener.port}`
+    logger.info({ url }, 'admin listener')
+    return { listener, url }
+  } catch (error) {
+    if (admin !== undefined) throw error
+    logger.warn({ port, reason: reasonOf(error) }, 'no admin listener; "admin" gives another port')
+    return undefined
+  }
+}
+
 function wantedOf({ kubernetes, selectors, resources, targets }: Config): Wanted {
   return {
     settings: kubernetes,
@@ -189,38 +245,6 @@ function wantedOf({ kubernetes, selectors, resources, targets }: Config): Wanted
     resources,
     taken: new Set<string>(targets.map((it) => it.name)),
   }
-}
-
-/**
- * Ready once every source has been read and every target has been tried: a dead one must not keep the others from
- * being served.
- */
-function readinessOf(
-  keepers: readonly CatalogKeeper[],
-  sources: readonly SourceReport[],
-): Readiness {
-  return {
-    ready: sources.every((it) => it.ready) && keepers.every((keeper) => keeper.settled),
-    targets: keepers.map(({ backend, unavailable }) => ({
-      target: backend.target.name,
-      ready: unavailable === undefined,
-      ...(unavailable === undefined ? {} : { reason: unavailable.reason }),
-    })),
-    sources,
-  }
-}
-
-function healthOf(keepers: readonly CatalogKeeper[]): ReadonlyMap<TargetName, TargetHealth> {
-  return new Map(
-    keepers.map(({ backend: { target }, catalog, unavailable }) => [
-      target.name,
-      {
-        isReachable: unavailable === undefined,
-        tools: catalog?.items.tools.length ?? 0,
-        ...(unavailable === undefined ? {} : { reason: unavailable.reason }),
-      },
-    ]),
-  )
 }
 
 function urlHost(host: string): string {

@@ -13,7 +13,7 @@ export interface TargetHealth {
 
 export type Health = ReadonlyMap<TargetName, TargetHealth>
 
-interface Condition {
+export interface Condition {
   readonly type: 'Accepted' | 'ResolvedRefs' | 'Discovered' | 'Reachable'
   readonly status: 'True' | 'False' | 'Unknown'
   readonly reason: string

@@ -46,7 +46,10 @@ export async function serve(args: ServeArguments): Promise<number> {
     load,
     apply: (changed) => gateway.apply(changed),
     onApplied: (changed, before) => warnOfRestart(logger, changed, before),
-    onRefused: (error) => logger.error({ reason: reasonOf(error) }, 'configuration refused'),
+    onRefused: (error) => {
+      gateway.noteRefusal()
+      logger.error({ reason: reasonOf(error) }, 'configuration refused')
+    },
   })
   process.on('SIGHUP', () => void reloader.reload())
   const stopWatching = args.watch
@@ -67,7 +70,7 @@ export async function serve(args: ServeArguments): Promise<number> {
 
 /** What only a new process takes over must not seem to have been taken over. */
 function warnOfRestart(logger: Logger, changed: Config, before: Config): void {
-  const sections = (['listen', 'sessions'] as const).filter(
+  const sections = (['listen', 'admin', 'sessions'] as const).filter(
     (section) => !isDeepStrictEqual(changed[section], before[section]),
   )
   if (sections.length > 0) logger.warn({ sections }, 'changed sections that need a restart')

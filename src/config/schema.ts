@@ -10,6 +10,8 @@ import {
 } from '../../discovery/index.js'
 import type { FederationSettings } from '../../federation/index.js'
 import { federationSchema } from '../../federation/index.js'
+import type { AdminSettings } from '../http/admin-settings.js'
+import { adminSchema } from '../http/admin-settings.js'
 import type { ListenSettings } from '../http/settings.js'
 import { listenSchema } from '../http/settings.js'
 import type { SessionSettings } from '../session/settings.js'
@@ -19,6 +21,8 @@ export type JsonSchema = z.core.JSONSchema.JSONSchema
 
 export interface Config {
   readonly listen: ListenSettings
+  /** `undefined` where nothing is said of it. */
+  readonly admin?: AdminSettings | false | undefined
   /** Those of `targets`, then those of `mcpServers`. */
   readonly targets: readonly Target[]
   /** The entries of `targets` that select Services. */
@@ -36,6 +40,7 @@ export const configSchema = z
     listen: listenSchema
       .prefault({})
       .describe('Where the gateway listens, and what it accepts there.'),
+    admin: adminSchema,
     targets: z
       .array(targetEntrySchema)
       .prefault([])

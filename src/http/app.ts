@@ -8,24 +8,9 @@ import type { McpEndpoint } from '../mcp/endpoint.js'
 import type { SseEndpoint } from '../mcp/sse-endpoint.js'
 import { MESSAGES_PATH, SSE_PATH } from '../mcp/sse-endpoint.js'
 import type { Guards } from './guards.js'
+import type { Readiness } from './health.js'
+import { addHealth } from './health.js'
 import { RefusedError, writeRefusal } from './refusal.js'
-
-export interface Readiness {
-  /** Whether the first picture of every source has been applied, and every target of it been tried. */
-  readonly ready: boolean
-  readonly targets: readonly {
-    readonly target: string
-    readonly ready: boolean
-    readonly reason?: string
-  }[]
-  /** What targets are discovered by; a reason where it cannot be followed now, and the last state is served. */
-  readonly sources: readonly {
-    readonly source: string
-    readonly ready: boolean
-    readonly reason?: string
-    readonly since?: string
-  }[]
-}
 
 export interface AppParts {
   readonly path: string
@@ -41,13 +26,7 @@ type App = Hono<{ Bindings: HttpBindings }>
 export function createApp({ path, guards, endpoint, sseEndpoint, readiness }: AppParts): App {
   const app: App = new Hono()
 
-  // Probes come by address, from kubelets and load balancers: they tell nothing and need no Host.
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', (c) => {
-    const report = readiness()
-    return c.json(report, report.ready ? 200 : 503)
-  })
-
+  addHealth(app, readiness)
   const guarded = async (
     { env: { incoming, outgoing } }: Context<{ Bindings: HttpBindings }>,
     serve: (request: IncomingMessage, response: ServerResponse) => Promise<void>,

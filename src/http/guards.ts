@@ -8,6 +8,11 @@ import type { ListenSettings } from './settings.js'
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]', '::1'])
 
+/** Whether an address can be reached from this machine alone. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.has(host) || host.startsWith('127.')
+}
+
 const CORS_METHODS = 'GET, POST, DELETE'
 const CORS_HEADERS =
   'Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID'
@@ -24,8 +29,8 @@ export class Guards {
   readonly #hosts: ReadonlySet<string>
   readonly #origins: ReadonlySet<string>
 
-  constructor(settings: ListenSettings) {
-    this.#isLoopback = LOOPBACK.has(settings.host) || settings.host.startsWith('127.')
+  constructor(settings: Pick<ListenSettings, 'host' | 'allowedHosts' | 'allowedOrigins'>) {
+    this.#isLoopback = isLoopback(settings.host)
     this.#hosts = new Set(settings.allowedHosts.map((host) => host.toLowerCase()))
     this.#origins = new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase()))
   }

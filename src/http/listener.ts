@@ -1,8 +1,9 @@
-/** The main listener: binds the app to a port, and lets go of it without cutting what is still being answered. */
+/** A listener: binds an app to a port, and lets go of it without cutting what is still being answered. */
+import type { HttpBindings } from '@hono/node-server'
 import { createAdaptorServer } from '@hono/node-server'
+import type { Hono } from 'hono'
 import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { createApp } from './app.js'
 
 /** Longer than the usual idle time of load balancers, so that they and not we close an idle connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
@@ -17,7 +18,7 @@ export interface Listener {
 
 /** @throws the error of `listen`, such as EADDRINUSE */
 export async function listen(
-  app: ReturnType<typeof createApp>,
+  app: Pick<Hono<{ Bindings: HttpBindings }>, 'fetch'>,
   host: string,
   port: number,
 ): Promise<Listener> {

@@ -6,7 +6,7 @@ const MAX_PORT = 65_535
 const OWN_PATHS = new Set(['/healthz', '/readyz', '/sse', '/messages'])
 
 // A string too, because that is what `${PORT}` gives.
-const portSchema = z
+export const portSchema = z
   .union([z.int().min(0).max(MAX_PORT), z.string()])
   .transform((port) => (typeof port === 'string' && !/^\d{1,5}$/.test(port) ? NaN : Number(port)))
   .refine((port) => port <= MAX_PORT, 'expected a port number from 0 to 65535')

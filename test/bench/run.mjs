@@ -68,6 +68,7 @@ async function startGateway(backendPort) {
     config,
     JSON.stringify({
       listen: { port: 0 },
+      admin: false,
       targets: [{ name: 'bench', mcp: { url: `http://127.0.0.1:${backendPort}/mcp` } }],
     }),
   )

@@ -143,7 +143,7 @@ function startFixture(program) {
 /** Gives the URL of a gateway with these targets. */
 async function startGateway(targets) {
   const file = join(folder, 'junction.json')
-  await writeFile(file, JSON.stringify({ listen: { port: 0 }, targets }))
+  await writeFile(file, JSON.stringify({ listen: { port: 0 }, admin: false, targets }))
   const cli = here('../../dist/src/cli.js')
   const child = start(process.execPath, [cli, 'serve', '--config', file])
   const url = await firstOf(child, 'the gateway', (line) => {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Cluster, describeWithCluster } from '../support/cluster.js'
 import { startGateway } from '../support/gateway.js'
-import { openSession } from '../support/raw-client.js'
+import { get, openSession } from '../support/raw-client.js'
 import { localService, servicesOf, targetNames, toolNames } from '../support/services.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
@@ -70,7 +70,7 @@ describeWithCluster('a gateway in a cluster', () => {
       const namespace = await cluster.namespace()
       await using upstream = await startEcho()
       await cluster.create(servicesOf(namespace), localService('steady', upstream.url))
-      await using gateway = await startGateway(configFor(namespace))
+      await using gateway = await startGateway({ ...configFor(namespace), admin: { port: 0 } })
       const over = new AbortController()
       const answers = { good: 0, bad: 0 }
       const load = async (): Promise<void> => {
@@ -91,6 +91,8 @@ describeWithCluster('a gateway in a cluster', () => {
         ready: true,
         sources: [{ ready: true, reason: expect.stringMatching(/cannot be reached/) as string }],
       })
+      const scraped = await get(`${gateway.adminUrl}/metrics`)
+      expect(scraped.text).toContain(`mcp_junction_source_up{source="${source?.source}"} 0`)
       await cluster.restartApiServer(commandLine)
       await cluster.create(servicesOf(namespace), localService('new', upstream.url))
       await waitUntil(() => targetNames(gateway).join() === 'new-mcp,steady-mcp', 'the new Service')

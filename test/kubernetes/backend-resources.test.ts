@@ -6,7 +6,7 @@ import { Cluster, describeWithCluster } from '../support/cluster.js'
 import { AGENTGATEWAY, KGATEWAY } from '../support/crds.js'
 import type { RunningGateway } from '../support/gateway.js'
 import { startGateway } from '../support/gateway.js'
-import { openSession, post, initializeRequest } from '../support/raw-client.js'
+import { get, initializeRequest, openSession, post } from '../support/raw-client.js'
 import { localService, portOf, servicesOf, targetNames, toolNames } from '../support/services.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
@@ -52,6 +52,7 @@ describeWithCluster(
 
     const start = (namespace: string): Promise<RunningGateway> =>
       startGateway({
+        admin: { port: 0 },
         kubernetes: { kubeconfig: cluster.kubeconfig, namespace, backends: 'namespace' },
         targets: [],
       })
@@ -189,6 +190,13 @@ describeWithCluster(
         { type: 'Discovered', status: 'True', message: '1 target; alpha: alpha' },
         { type: 'Reachable', status: 'True', message: '1 of 1 target reachable; alpha: 1 tool' },
       ])
+      const { json } = await get(`${gateway.adminUrl}/api/v1/targets`)
+      expect(json['resources']).toContainEqual({
+        resource: `Backend ${namespace}/good`,
+        conditions: expect.arrayContaining([
+          expect.objectContaining({ type: 'Reachable', status: 'True' }),
+        ]) as unknown,
+      })
       const isTried = async () =>
         (await condition(namespace, 'mixed', 'Reachable'))?.status === 'False'
       await waitUntil(isTried, 'the status to say that one is not reached')

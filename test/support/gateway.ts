@@ -20,6 +20,7 @@ export interface GatewayConfig {
   readonly federation?: JsonObject
   readonly sessions?: JsonObject
   readonly kubernetes?: JsonObject
+  readonly admin?: JsonObject | false
 }
 
 export type RunningGateway = Gateway & AsyncDisposable
@@ -27,7 +28,7 @@ export type RunningGateway = Gateway & AsyncDisposable
 /** Starts a gateway in this process, on a free port, and waits until every target has been tried. */
 export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
   const gateway = await start(
-    configSchema.parse({ ...config, listen: { port: 0, ...config.listen } }),
+    configSchema.parse({ admin: false, ...config, listen: { port: 0, ...config.listen } }),
     { logger: createLogger('silent') },
   )
   await waitUntil(() => gateway.readiness().ready, 'the gateway to be ready')
@@ -57,7 +58,7 @@ export async function spawnGateway(
 ): Promise<SpawnedGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'junction-'))
   const file = join(folder, 'junction.json')
-  const fixed = { listen: { port: 0 } }
+  const fixed = { listen: { port: 0 }, admin: false }
   await writeFile(file, JSON.stringify({ ...fixed, ...config }))
   const args = ['serve', '--config', file, '--log-level', 'debug', ...options]
   const child = spawn(process.execPath, [CLI, ...args], {

@@ -58,6 +58,10 @@ export function post(
   return send('POST', url, typeof body === 'string' ? body : JSON.stringify(body), headers, signal)
 }
 
+export function get(url: string, headers: Headers = {}): Promise<RawResponse> {
+  return send('GET', url, undefined, headers)
+}
+
 export class RawSession {
   readonly url: string
   readonly id: string

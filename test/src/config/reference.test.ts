@@ -44,6 +44,7 @@ describe('the JSON Schema', () => {
     expect(title).toBe('Configuration of mcp-junction')
     expect(Object.keys(properties ?? {})).toEqual([
       'listen',
+      'admin',
       'targets',
       'mcpServers',
       'kubernetes',

@@ -1,0 +1,28 @@
+/** Probes of kubelets and load balancers: they come by address, tell nothing, and need neither Host nor token. */
+import type { HttpBindings } from '@hono/node-server'
+import type { Hono } from 'hono'
+
+export interface Readiness {
+  /** Whether the first picture of every source has been applied, and every target of it been tried. */
+  readonly ready: boolean
+  readonly targets: readonly {
+    readonly target: string
+    readonly ready: boolean
+    readonly reason?: string
+  }[]
+  /** What targets are discovered by; a reason where it cannot be followed now, and the last state is served. */
+  readonly sources: readonly {
+    readonly source: string
+    readonly ready: boolean
+    readonly reason?: string
+    readonly since?: string
+  }[]
+}
+
+export function addHealth(app: Hono<{ Bindings: HttpBindings }>, readiness: () => Readiness): void {
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', (c) => {
+    const report = readiness()
+    return c.json(report, report.ready ? 200 : 503)
+  })
+}

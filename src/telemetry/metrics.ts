@@ -1,0 +1,86 @@
+/**
+ * What the gateway tells Prometheus of itself. States are read when they are asked for, so that nothing has to be kept
+ * in step.
+ */
+import type { ObservableResult } from '@opentelemetry/api'
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
+import { MeterProvider } from '@opentelemetry/sdk-metrics'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { SourceReport } from '../../discovery/index.js'
+import type { CatalogKeeper } from '../../federation/index.js'
+import { eraOf, transportOf } from '../reports.js'
+import { VERSION } from '../version.js'
+
+/** What is read at each scrape. */
+export interface MetricsState {
+  keepers(): readonly CatalogKeeper[]
+  sources(): readonly SourceReport[]
+  /** How many things that were discovered are not served for what is wrong with them. */
+  problems(): number
+}
+
+export class Metrics {
+  readonly #exporter = new PrometheusExporter({
+    preventServerStart: true,
+    withoutScopeInfo: true,
+    withoutTargetInfo: true,
+  })
+  readonly #provider = new MeterProvider({ readers: [this.#exporter] })
+  readonly #meter = this.#provider.getMeter('mcp-junction', VERSION)
+  readonly #reloads = this.#meter.createCounter('mcp_junction_config_reloads', {
+    description: 'Configurations applied or refused since the start.',
+  })
+
+  constructor(state: MetricsState) {
+    this.#gauge('mcp_junction_target_up', 'Whether a target can be used now.', (result) => {
+      for (const { backend, unavailable } of state.keepers()) {
+        result.observe(unavailable === undefined ? 1 : 0, { target: backend.target.name })
+      }
+    })
+    this.#gauge('mcp_junction_target_info', 'What a target speaks; always 1.', (result) => {
+      for (const keeper of state.keepers()) {
+        const { backend, catalog } = keeper
+        result.observe(1, {
+          target: backend.target.name,
+          transport: transportOf(backend.target),
+          era: eraOf(keeper) ?? '',
+          version: catalog?.server.protocolVersion ?? '',
+        })
+      }
+    })
+    this.#gauge('mcp_junction_catalog_items', 'Items in the list of a target.', (result) => {
+      for (const { backend, catalog } of state.keepers()) {
+        for (const [kind, items] of Object.entries(catalog?.items ?? {})) {
+          result.observe(items.length, { target: backend.target.name, kind })
+        }
+      }
+    })
+    this.#gauge('mcp_junction_source_up', 'Whether what is watched is current.', (result) => {
+      for (const { source, ready, reason } of state.sources()) {
+        result.observe(ready && reason === undefined ? 1 : 0, { source })
+      }
+    })
+    this.#gauge(
+      'mcp_junction_discovery_problems',
+      'Things that were discovered and are not served for what is wrong with them.',
+      (result) => result.observe(state.problems()),
+    )
+  }
+
+  configReloaded(outcome: 'applied' | 'refused'): void {
+    this.#reloads.add(1, { outcome })
+  }
+
+  /** Answers a scrape. */
+  answer(request: IncomingMessage, response: ServerResponse): void {
+    this.#exporter.getMetricsRequestHandler(request, response)
+  }
+
+  async close(): Promise<void> {
+    await this.#provider.shutdown()
+  }
+
+  #gauge(name: string, description: string, read: (result: ObservableResult) => void): void {
+    this.#meter.createObservableGauge(name, { description }).addCallback(read)
+  }
+}
