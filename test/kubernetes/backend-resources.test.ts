@@ -74,14 +74,14 @@ describeWithCluster(
       await using gateway = await start(namespace)
       expect(gateway.readiness().sources).toHaveLength(2)
       await using upstream = await startEcho()
-      await cluster.apply([KGATEWAY, AGENTGATEWAY], namespace)
+      await cluster.createAll([KGATEWAY, AGENTGATEWAY], namespace)
       const isKnown = () =>
         cluster.get(pathOf(namespace, '')).then(
           () => true,
           () => false,
         )
       await waitUntil(isKnown, 'the definitions to be known')
-      await cluster.apply([backend('b', { targets: [fixed('late', upstream.url)] })], namespace)
+      await cluster.createAll([backend('b', { targets: [fixed('late', upstream.url)] })], namespace)
       await become(gateway, ['late'])
     })
 
@@ -96,7 +96,7 @@ describeWithCluster(
         name: 'by-name',
         static: { backendRef: { name: 'referred' }, port: portOf(two.url) },
       }
-      await cluster.apply(
+      await cluster.createAll(
         [
           backend('first', { targets: [selected] }),
           agentgatewayBackend('second', {
@@ -138,7 +138,7 @@ describeWithCluster(
       const namespace = await cluster.namespace()
       await using upstream = await startEcho()
       const targets = [fixed('up', upstream.url), fixed('down', 'http://localhost:1')]
-      await cluster.apply(
+      await cluster.createAll(
         [
           agentgatewayBackend('closed', { targets, failureMode: 'FailClosed' }),
           agentgatewayBackend('open', { targets, failureMode: 'FailOpen' }),
@@ -155,7 +155,7 @@ describeWithCluster(
     it('are told of in their status: accepted, resolved, found, reached', async () => {
       const namespace = await cluster.namespace()
       await using upstream = await startEcho()
-      await cluster.apply(
+      await cluster.createAll(
         [
           backend('good', { targets: [fixed('alpha', upstream.url)] }),
           backend('mixed', {
@@ -236,7 +236,7 @@ describeWithCluster(
     it('whose status another controller writes keep what it wrote', async () => {
       const namespace = await cluster.namespace()
       await using upstream = await startEcho()
-      await cluster.apply(
+      await cluster.createAll(
         [backend('shared', { targets: [fixed('theirs', upstream.url)] })],
         namespace,
       )

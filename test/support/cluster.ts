@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -52,12 +52,25 @@ export function describeWithCluster(
   })
 }
 
+/** The same objects, as the API server of 1.20 knows them. */
+const OLDER: Readonly<Record<string, readonly string[]>> = {
+  'policy/v1': ['policy/v1beta1'],
+  'autoscaling/v2': ['autoscaling/v2beta2'],
+}
+
+interface Rule {
+  readonly verbs: readonly string[]
+  readonly apiGroups: readonly string[]
+  readonly resources: readonly string[]
+}
+
 export class Cluster implements AsyncDisposable {
   readonly kubeconfig: string
   readonly #config = new KubeConfig()
   readonly #directory: string | undefined
   readonly #script: string
   readonly #env: NodeJS.ProcessEnv
+  readonly #directories: string[] = []
   #names = 0
 
   private constructor(kubeconfig: string, directory?: string, script = '', env = {}) {
@@ -120,16 +133,59 @@ export class Cluster implements AsyncDisposable {
     return this.#ask('DELETE', path)
   }
 
-  /** `kubectl apply`, server-side, of every document. */
-  async apply(objects: readonly JsonObject[], namespace: string): Promise<void> {
+  /** As `kubectl create -f` does. Versions that an old API server lacks are written in the one that it has. */
+  async createAll(objects: readonly JsonObject[], namespace: string): Promise<void> {
     for (const object of objects) {
-      await this.#ask(
-        'PATCH',
-        await this.#pathOf(object, namespace),
-        object,
-        'application/apply-patch+yaml',
-      )
+      const [path, served] = await this.#placeOf(object, namespace)
+      await this.create(path, { ...object, apiVersion: served })
     }
+  }
+
+  /** A kubeconfig with a token of a ServiceAccount, as its pods have it. */
+  async kubeconfigOf(namespace: string, account: string): Promise<string> {
+    const { token } = await this.#tokenOf(namespace, account)
+    const directory = await mkdtemp(join(tmpdir(), 'account-'))
+    this.#directories.push(directory)
+    const path = join(directory, 'kubeconfig')
+    const cluster = { server: this.server, 'insecure-skip-tls-verify': true }
+    await writeFile(
+      path,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        clusters: [{ name: 'c', cluster }],
+        users: [{ name: 'u', user: { token } }],
+        contexts: [{ name: 'c', context: { cluster: 'c', user: 'u', namespace } }],
+        'current-context': 'c',
+      }),
+    )
+    return path
+  }
+
+  /** What a ServiceAccount may do in its namespace, as the API server says it. */
+  async rulesOf(namespace: string, account: string): Promise<readonly Rule[]> {
+    const config = new KubeConfig()
+    config.loadFromFile(await this.kubeconfigOf(namespace, account))
+    const path = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews'
+    const review = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectRulesReview',
+      spec: { namespace },
+    }
+    const { status } = await this.#ask('POST', path, review, 'application/json', config)
+    return (status as unknown as { resourceRules: Rule[] }).resourceRules
+  }
+
+  async #tokenOf(namespace: string, account: string): Promise<{ token: string }> {
+    const request = {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      // Newer API servers fill this in.
+      spec: { audiences: ['https://kubernetes.default.svc'], expirationSeconds: 3_600 },
+    }
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`
+    const { status } = await this.create(path, request)
+    return status as { token: string }
   }
 
   /** `kill -9` of the API server; etcd keeps what it had. */
@@ -164,26 +220,32 @@ export class Cluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const it of this.#directories) await rm(it, { recursive: true })
     if (this.#directory === undefined) return
     if (this.#restarted !== undefined) process.kill(this.#restarted, 'SIGKILL')
     await run('bash', [this.#script, 'down', this.#directory], { env: this.#env })
     await rm(this.#directory, { recursive: true, force: true })
   }
 
-  async #pathOf(object: JsonObject, namespace: string): Promise<string> {
+  /** Where objects of its kind are created, and the version to write it in. */
+  async #placeOf(object: JsonObject, namespace: string): Promise<readonly [string, string]> {
     const { apiVersion, kind, metadata } = object as {
       apiVersion: string
       kind: string
-      metadata: { name: string; namespace?: string }
+      metadata: { namespace?: string }
     }
-    const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
-    const { resources } = (await this.get(group)) as {
-      resources: { name: string; kind: string; namespaced: boolean }[]
+    const versions = [apiVersion, ...(OLDER[apiVersion] ?? [])]
+    for (const version of versions) {
+      const group = version.includes('/') ? `/apis/${version}` : `/api/${version}`
+      const { resources = [] } = (await this.get(group).catch(() => ({}))) as {
+        resources?: { name: string; kind: string; namespaced: boolean }[]
+      }
+      const found = resources.find((it) => it.kind === kind && !it.name.includes('/'))
+      if (found === undefined) continue
+      const where = found.namespaced ? `/namespaces/${metadata.namespace ?? namespace}` : ''
+      return [`${group}${where}/${found.name}`, version]
     }
-    const found = resources.find((it) => it.kind === kind && !it.name.includes('/'))
-    if (found === undefined) throw new Error(`the cluster knows no ${kind} of ${apiVersion}`)
-    const where = found.namespaced ? `/namespaces/${metadata.namespace ?? namespace}` : ''
-    return `${group}${where}/${found.name}/${metadata.name}?fieldManager=test&force=true`
+    throw new Error(`the cluster knows no ${kind} of ${apiVersion}`)
   }
 
   async #ask(
@@ -191,9 +253,10 @@ export class Cluster implements AsyncDisposable {
     path: string,
     body?: JsonObject,
     type = 'application/json',
+    config = this.#config,
   ): Promise<JsonObject> {
     const options = { method, headers: { 'content-type': type } }
-    await this.#config.applyToHTTPSOptions(options)
+    await config.applyToHTTPSOptions(options)
     const answer = await new Promise<JsonObject>((resolve, reject) => {
       const sent = request(`${this.server}${path}`, options, (response) => {
         if (path === '/readyz') response.resume()
