@@ -64,9 +64,10 @@ export function logChange(logger: Logger, change: RegistryChange): void {
   logger.info(Object.fromEntries(summary), 'targets applied')
 }
 
-export function logSource(logger: Logger, { source, reason }: SourceReport): void {
+export function logSource(logger: Logger, { source, ready, reason }: SourceReport): void {
   if (reason === undefined) logger.info({ source }, 'watched')
-  else logger.warn({ source, reason }, 'not watched; the last known state is served')
+  else if (ready) logger.warn({ source, reason }, 'not watched; the last known state is served')
+  else logger.warn({ source, reason }, 'cannot be watched; trying again')
 }
 
 /** Says what is wrong with what was found, once for each problem and as long as it is there. */
