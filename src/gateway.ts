@@ -148,7 +148,13 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   })
   const health = (): ReadonlyMap<TargetName, TargetHealth> =>
     new Map(federation.keepers.map((it) => [it.backend.target.name, healthOf(it)]))
-  const readiness = (): Readiness => readinessOf(federation.keepers, discovery)
+  let wasReady = false
+  const readiness = (): Readiness => {
+    const now = readinessOf(federation.keepers, discovery)
+    // What comes later, and may be out of reach, is no reason to take a gateway out of service that serves the rest.
+    wasReady ||= now.ready
+    return { ...now, ready: wasReady }
+  }
   const app = createApp({
     path: config.listen.path,
     guards: new Guards(config.listen),

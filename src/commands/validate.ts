@@ -5,9 +5,17 @@ import { findConfig } from './find-config.js'
 /** @throws ConfigError with all problems */
 export async function validate(path: string | undefined): Promise<number> {
   const file = findConfig(path)
-  const { targets } = await loadConfig(file)
-  process.stdout.write(
-    `${file}: fine, ${targets.length} target${targets.length === 1 ? '' : 's'}\n`,
-  )
+  const { targets, selectors, resources } = await loadConfig(file)
+  const counts = [
+    [targets.length, 'target'],
+    [selectors.length, 'selector'],
+    [resources.length, 'Backend resource'],
+  ] as const
+  const [always, ...others] = counts.map(([count, what]) => ({
+    count,
+    text: `${count} ${what}${count === 1 ? '' : 's'}`,
+  }))
+  const told = [always?.text, ...others.filter((it) => it.count > 0).map((it) => it.text)]
+  process.stdout.write(`${file}: fine, ${told.join(', ')}\n`)
   return 0
 }

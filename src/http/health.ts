@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
 
 export interface Readiness {
-  /** Whether the first picture of every source has been applied, and every target of it been tried. */
+  /** Whether the first picture of every source has been applied, and every target of it been tried, once. */
   readonly ready: boolean
   readonly targets: readonly {
     readonly target: string

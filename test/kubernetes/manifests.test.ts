@@ -14,7 +14,7 @@ import { createLogger } from '../../src/telemetry/logging.js'
 import { Cluster, describeWithCluster } from '../support/cluster.js'
 import { KGATEWAY } from '../support/crds.js'
 import type { Manifest } from '../support/manifests.js'
-import { filesOf, NO_RENDERER, objectsOf, renderChart } from '../support/manifests.js'
+import { filesOf, NO_RENDERER, objectOf, objectsOf, renderChart } from '../support/manifests.js'
 import { openSession } from '../support/raw-client.js'
 import { localService, servicesOf, targetNames, toolNames } from '../support/services.js'
 import { startEcho } from '../support/upstream-server.js'
@@ -24,8 +24,8 @@ const SECRETS = '/etc/mcp-junction/secrets'
 const EXPOSED = { 'mcp-junction.dev/expose': 'true' }
 
 const base = async (): Promise<Manifest[]> => {
-  const [kustomization] = await objectsOf('base/kustomization.yaml')
-  const files = kustomization?.['resources'] as string[]
+  const kustomization = await objectOf('base/kustomization.yaml')
+  const files = kustomization['resources'] as string[]
   return (await Promise.all(files.map((it) => objectsOf(`base/${it}`)))).flat()
 }
 const find = (objects: readonly Manifest[], kind: string): Manifest => {
@@ -55,17 +55,17 @@ async function configOf(
 
 describe('the manifests', () => {
   it('are all among those that kustomize applies, but the Secret', async () => {
-    const [kustomization] = await objectsOf('base/kustomization.yaml')
+    const kustomization = await objectOf('base/kustomization.yaml')
     const files = await filesOf('base')
     expect(files.filter((it) => it !== 'kustomization.yaml')).toEqual(
-      [...(kustomization?.['resources'] as string[]), 'secret.example.yaml'].toSorted(),
+      [...(kustomization['resources'] as string[]), 'secret.example.yaml'].toSorted(),
     )
   })
 
   it('have names, ports and keys that fit together', async () => {
     const objects = await base()
-    const [monitor] = await objectsOf('monitoring/servicemonitor.yaml')
-    const [secret] = await objectsOf('base/secret.example.yaml')
+    const monitor = await objectOf('monitoring/servicemonitor.yaml')
+    const secret = await objectOf('base/secret.example.yaml')
     const ports = (
       find(objects, 'Service')['spec'] as { ports: { name: string; targetPort: string }[] }
     ).ports
@@ -77,19 +77,19 @@ describe('the manifests', () => {
     }[]
     expect(ports.map((it) => it.targetPort)).toEqual(container?.ports.map((it) => it.name))
     const [endpoint] = (
-      monitor?.['spec'] as {
+      monitor['spec'] as {
         endpoints: { port: string; authorization: { credentials: { key: string } } }[]
       }
     ).endpoints
     expect(ports.map((it) => it.name)).toContain(endpoint?.port)
-    expect(Object.keys(secret?.['stringData'] as object)).toContain(
+    expect(Object.keys(secret['stringData'] as object)).toContain(
       endpoint?.authorization.credentials.key,
     )
     expect(container?.volumeMounts.map((it) => it.mountPath)).toContain(SECRETS)
   })
 
   it('do not start with the example’s secrets', async () => {
-    const secret = (await objectsOf('base/secret.example.yaml'))[0]?.['stringData']
+    const secret = (await objectOf('base/secret.example.yaml'))['stringData']
     const configMap = find(await base(), 'ConfigMap')
     const loading = configOf(configMap, (it) => it, secret as Record<string, string>)
     const error = await loading.catch((it: unknown) => it)
@@ -229,8 +229,7 @@ describeWithCluster('a gateway with the rights of its ServiceAccount', () => {
     ] as const) {
       await cluster.create(servicesOf(where), localService(name, upstream.url, { labels: EXPOSED }))
     }
-    const [configMap] = await objectsOf('cluster-wide/config.yaml')
-    if (configMap === undefined) throw new Error('no ConfigMap')
+    const configMap = await objectOf('cluster-wide/config.yaml')
     const gateway = await startAs(namespace, configMap)
     await waitUntil(() => targetNames(gateway).length > 0, 'the targets')
     expect(targetNames(gateway)).toEqual(['yes-mcp'])
@@ -276,7 +275,7 @@ describeWithCluster(
     it('becomes a virtual server, and reads so in its status', async () => {
       await using cluster = await Cluster.start()
       const namespace = await cluster.namespace()
-      await cluster.createAll([KGATEWAY as Manifest], namespace)
+      await cluster.createAll([KGATEWAY], namespace)
       const guide = [
         ...(await objectsOf('kgateway/mcp-server.yaml')),
         ...(await objectsOf('kgateway/backend.yaml')),

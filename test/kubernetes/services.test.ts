@@ -1,5 +1,8 @@
 /** Services become targets by their labels, in a gateway that watches a real API server. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { Cluster, describeWithCluster } from '../support/cluster.js'
 import type { RunningGateway } from '../support/gateway.js'
@@ -251,6 +254,18 @@ describeWithCluster('Services', () => {
     await cluster.delete(servicesOf(namespace, 'second'))
     await become(gateway, ['good-mcp', 'misspelt-mcp', 'shared', 'taken'])
     expect(about('first')).toBe('')
+  })
+
+  it('that do not answer leave the gateway ready, and named as what is not', async () => {
+    const namespace = await cluster.namespace()
+    const silent = createServer().listen(0, '127.0.0.1')
+    onTestFinished(() => void silent.close())
+    await once(silent, 'listening')
+    await using gateway = await start(namespace)
+    const { port } = silent.address() as AddressInfo
+    await cluster.create(servicesOf(namespace), localService('silent', `http://localhost:${port}`))
+    await become(gateway, ['silent-mcp'])
+    expect(gateway.readiness()).toMatchObject({ ready: true, targets: [{ ready: false }] })
   })
 
   it('that come back at their address are reconnected', async () => {

@@ -177,14 +177,14 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #tokenOf(namespace: string, account: string): Promise<{ token: string }> {
-    const request = {
+    const wanted = {
       apiVersion: 'authentication.k8s.io/v1',
       kind: 'TokenRequest',
       // Newer API servers fill this in.
       spec: { audiences: ['https://kubernetes.default.svc'], expirationSeconds: 3_600 },
     }
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`
-    const { status } = await this.create(path, request)
+    const { status } = await this.create(path, wanted)
     return status as { token: string }
   }
 

@@ -22,7 +22,7 @@ export interface Manifest extends JsonObject {
   readonly metadata: { name: string; labels?: Record<string, string> } & JsonObject
 }
 
-export function objectsIn(text: string): Manifest[] {
+function objectsIn(text: string): Manifest[] {
   return parseAllDocuments(text).flatMap((document) => {
     if (document.errors[0] !== undefined) throw document.errors[0]
     const object = document.toJS() as Manifest | null
@@ -33,6 +33,13 @@ export function objectsIn(text: string): Manifest[] {
 /** All objects of a file, by its path below examples/kubernetes. */
 export async function objectsOf(path: string): Promise<Manifest[]> {
   return objectsIn(await readFile(join(EXAMPLES, path), 'utf8'))
+}
+
+/** The only object of a file. */
+export async function objectOf(path: string): Promise<Manifest> {
+  const [object] = await objectsOf(path)
+  if (object === undefined) throw new Error(`${path} is empty`)
+  return object
 }
 
 export async function filesOf(folder: string): Promise<string[]> {
