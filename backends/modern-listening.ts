@@ -1,9 +1,11 @@
 /**
  * The one `subscriptions/listen` of a modern server (2026-07-28 basic/patterns/subscriptions): carries what all callers
- * follow. What is followed cannot be changed on a stream, so another is opened, and the old one closed when the
- * new one has been acknowledged. A stream that ends is opened again; what was said meanwhile counts as changed.
+ * follow. What is followed cannot be changed on a stream, so another is opened, and the old one is closed a little after the
+ * new one has been acknowledged: what was said before that may still be on its way. A stream that ends is opened again;
+ * what was said meanwhile counts as changed.
  */
 import { BackOff } from './back-off.js'
+import { Echoes } from './echoes.js'
 import { BackendUnreachableError } from './errors.js'
 import type { Exchange } from './transport.js'
 import type { Message, NotificationMessage } from './wire/json-rpc.js'
@@ -33,6 +35,11 @@ interface Stream {
   isOpen: boolean
 }
 
+/** How long a stream that was replaced is still listened to. */
+const LINGER_MS = 500
+/** Streams that are, at most; of more, the oldest is closed. */
+const MAX_LINGERING = 4
+
 export class ModernListening {
   readonly #options: ListeningOptions
   readonly #uris = new Set<string>()
@@ -40,10 +47,15 @@ export class ModernListening {
   readonly #closing = new AbortController()
   #current: Stream | undefined
   #renewal: Promise<JsonObject | undefined> = Promise.resolve(undefined)
+  /** The renewal that has not begun yet. */
+  #nextRenewal: Promise<JsonObject | undefined> | undefined
+  readonly #lingering: Stream[] = []
+  readonly #echoes: Echoes<Stream, NotificationMessage>
   #lastId = 0
 
   constructor(options: ListeningOptions) {
     this.#options = options
+    this.#echoes = new Echoes(options.onNotification)
   }
 
   /** Resolves once nothing can be missed any more, or the server will not be listened to. Never rejects. */
@@ -82,9 +94,13 @@ export class ModernListening {
     return this.#uris.size > 0 || Object.keys(this.#options.lists).length > 0
   }
 
-  /** Opens a stream for what is wanted now, once those asked for before are through. */
+  /** Opens a stream for what is wanted, once the one asked for before is through; all who wait share the next. */
   #renew(): Promise<JsonObject | undefined> {
-    this.#renewal = this.#renewal.then(() => this.#replace())
+    this.#nextRenewal ??= this.#renewal.then(() => {
+      this.#nextRenewal = undefined
+      return this.#replace()
+    })
+    this.#renewal = this.#nextRenewal
     return this.#renewal
   }
 
@@ -100,8 +116,19 @@ export class ModernListening {
     const agreed = await stream.acknowledged
     if (agreed === undefined) return undefined
     this.#current = stream
-    if (before !== undefined) this.#end(before)
+    if (before !== undefined) this.#retire(before)
     return agreed
+  }
+
+  #retire(stream: Stream): void {
+    this.#lingering.push(stream)
+    const oldest = this.#lingering.length > MAX_LINGERING ? this.#lingering.shift() : undefined
+    if (oldest !== undefined) this.#end(oldest)
+    setTimeout(() => {
+      const index = this.#lingering.indexOf(stream)
+      if (index >= 0) this.#lingering.splice(index, 1)
+      this.#end(stream)
+    }, LINGER_MS).unref()
   }
 
   #open(): Stream {
@@ -138,10 +165,9 @@ export class ModernListening {
       const { notifications } = message.params.value
       return stream.acknowledge(isJsonObject(notifications) ? notifications : {})
     }
-    // While one stream follows the other, both say the same.
-    if (stream === this.#current || this.#current === undefined) {
-      this.#options.onNotification(message)
-    }
+    if (this.#lingering.length === 0) return this.#options.onNotification(message)
+    const { uri } = message.params.value
+    this.#echoes.hear(stream, JSON.stringify([message.method, uri]), message)
   }
 
   #ended(stream: Stream): void {
@@ -168,6 +194,8 @@ export class ModernListening {
     stream.isOpen = false
     this.#streams.delete(stream.id)
     stream.stop()
+    this.#echoes.end(stream)
+    if (this.#lingering.length === 0) this.#echoes.clear()
   }
 }
 

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
-import type { ModernUpstreamOptions } from '../support/modern-upstream.js'
+import type { ModernUpstreamOptions, Sent } from '../support/modern-upstream.js'
 import { ModernError, ModernUpstream, startModern, write } from '../support/modern-upstream.js'
 import { openSession } from '../support/raw-client.js'
 import { startEcho } from '../support/upstream-server.js'
@@ -176,6 +177,46 @@ describe('a server of 2026-07-28', () => {
         (listen) => !('resourceSubscriptions' in (listen.params['notifications'] as JsonObject)),
       )
     await waitUntil(onlyLists, 'nothing to be followed any more')
+  })
+
+  it('is missed no word of while one stream takes over from another, whichever says it first', async () => {
+    const resources = ['a', 'b'].map((it) => ({ uri: `note://${it}` }))
+    const streams: ServerResponse[] = []
+    const tagged = (id: string | number, method: string, params: JsonObject) =>
+      `data: ${JSON.stringify({
+        jsonrpc: '2.0',
+        method: `notifications/${method}`,
+        params: { ...params, _meta: { 'io.modelcontextprotocol/subscriptionId': id } },
+      })}\n\n`
+    const acknowledged = ({ id, params }: Sent) =>
+      tagged(id, 'subscriptions/acknowledged', { notifications: params['notifications'] ?? {} })
+    const update = (id: string | number, uri: string) =>
+      tagged(id, 'resources/updated', { uri: `note://${uri}` })
+    const ids: (string | number)[] = []
+    await using it = await world({
+      resources,
+      handlers: {
+        'subscriptions/listen': (sent, response) => {
+          streams.push(response)
+          ids.push(sent.id)
+          response.writeHead(200, { 'content-type': 'text/event-stream' })
+          // With what happened at that very moment in the same breath as the acknowledgement.
+          const isThird = ids.length === 3
+          response.write(acknowledged(sent) + (isThird ? update(sent.id, 'a') : ''))
+          return undefined
+        },
+      },
+    })
+    const session = await openSession(it.gateway.url)
+    const stream = await session.listen()
+    await session.request('resources/subscribe', { uri: 'note://a' })
+    await session.request('resources/subscribe', { uri: 'note://b' })
+    streams[1]?.write(update(ids[1] ?? '', 'a'))
+    streams[2]?.write(update(ids[2] ?? '', 'b'))
+    const told = () => stream.messages.map(({ params }) => (params as { uri: string }).uri)
+    await waitUntil(() => told().length === 2, 'both updates')
+    expect(told()).toEqual(['note://a', 'note://b'])
+    stream.close()
   })
 
   it('has its hints on lists passed on, for as long as they hold [R28][R30]', async () => {

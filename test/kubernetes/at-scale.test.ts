@@ -24,9 +24,8 @@ describeWithCluster('a gateway in a cluster', () => {
   it('finds what is labelled among two thousand Services, in a burst and one by one', async () => {
     const namespace = await cluster.namespace()
     await using upstream = await startEcho()
-    // Most Services of a cluster are none of ours; of the rest, each is a target of its own.
     const numbers = Array.from({ length: SERVICES }, (_, index) => index)
-    const isOurs = (index: number): boolean => index % 20 === 0
+    const isOurs = (index: number): boolean => index % 2 === 0
     const create = async (index: number): Promise<void> => {
       const labels = { app: isOurs(index) ? 'mcp' : 'other' }
       await cluster.create(
@@ -39,10 +38,10 @@ describeWithCluster('a gateway in a cluster', () => {
     }
     const startedAt = Date.now()
     await using gateway = await startGateway(configFor(namespace))
-    expect(targetNames(gateway)).toHaveLength(SERVICES / 20)
-    expect(Date.now() - startedAt).toBeLessThan(10_000)
+    expect(targetNames(gateway)).toHaveLength(SERVICES / 2)
+    expect(Date.now() - startedAt).toBeLessThan(30_000)
     const session = await openSession(gateway.url)
-    expect(await toolNames(session)).toHaveLength(SERVICES / 20)
+    expect(await toolNames(session)).toHaveLength(SERVICES / 2)
 
     const stream = await session.listen()
     const labelledAt = Date.now()
@@ -52,13 +51,13 @@ describeWithCluster('a gateway in a cluster', () => {
     expect(await toolNames(session)).toContain('s1-mcp__echo')
 
     const told = stream.messages.length
-    const burst = numbers.filter((index) => index % 20 === 2)
+    const burst = numbers.filter((index) => index % 20 === 3)
     await Promise.all(
       burst.map((index) =>
         cluster.patch(servicesOf(namespace, `s${index}`), { metadata: { labels: { app: 'mcp' } } }),
       ),
     )
-    const all = SERVICES / 20 + 1 + burst.length
+    const all = SERVICES / 2 + 1 + burst.length
     await waitUntil(async () => (await toolNames(session)).length === all, 'all of the burst')
     expect(stream.messages.length - told).toBeLessThan(burst.length)
     stream.close()
