@@ -49,7 +49,8 @@ export interface BackendResource {
   readonly name: string
   /** `undefined` in files that do not say: the gateway's own. */
   readonly namespace: string | undefined
-  /** Of the resource in the cluster. */
+  /** Of the resource in the cluster; one in a file has neither. */
+  readonly uid: string | undefined
   readonly generation: number | undefined
   readonly failureMode: 'open' | 'closed' | undefined
   /** `conditional` is agentgateway's: prefixes as soon as there is more than one target. */
@@ -79,6 +80,7 @@ const headSchema = z.looseObject({
   metadata: z.looseObject({
     name: k8sName,
     namespace: k8sName.optional(),
+    uid: z.string().optional(),
     generation: z.int().optional(),
   }),
 })
@@ -112,6 +114,7 @@ export function readBackendResource(
     kind,
     name: metadata.name,
     namespace: metadata.namespace,
+    uid: metadata.uid,
     generation: metadata.generation,
     failureMode: undefined,
     prefixMode: undefined,

@@ -80,7 +80,8 @@ export class Discovery {
   readonly #resources = this.#reflectors((it) => readBackendResource(it))
   /** Of each Service, as it is made of it for each manner of treating it. */
   #made = new WeakMap<Service, Map<string, ServiceTargets>>()
-  readonly #told = new Map<string, string>()
+  /** What was last said of each thing that is watched, by its title. */
+  #told: ReadonlyMap<string, string> = new Map()
   #wanted: Wanted
   #api: KubernetesApi | undefined
   /** While a cluster is connected to; what comes of an earlier one is nobody's. */
@@ -247,14 +248,15 @@ export class Discovery {
 
   /** Says which of the things watched changed how current they are. */
   #tell(): void {
+    const before = this.#told
+    const told = new Map<string, string>()
     for (const { subject, currency } of this.#all) {
       if (currency.status === 'starting') continue
       const report = reportOf(subject, currency)
-      const text = report.reason ?? ''
-      const before = this.#told.get(subject.title)
-      this.#told.set(subject.title, text)
-      if (before !== text) this.#listener.onSource(report)
+      told.set(subject.title, report.reason ?? '')
+      if (before.get(subject.title) !== told.get(subject.title)) this.#listener.onSource(report)
     }
+    this.#told = told
   }
 
   #unreadable(): Problem[] {

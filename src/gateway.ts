@@ -131,7 +131,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   let found: Snapshot = EMPTY_SNAPSHOT
   const problems = new ProblemLog(logger)
   const applyTargets = (): void => {
-    const targets = [...current.targets, ...found.targets]
+    const written = new Set(current.targets.map((it) => it.name))
+    // What was found under a name that has just been written is on its way out.
+    const targets = [...current.targets, ...found.targets.filter((it) => !written.has(it.name))]
     logChange(logger, registry.apply(targets))
     const order = targets.map((it) => it.name)
     federation.update(current.federation, order, found.groups)

@@ -1,6 +1,7 @@
 /**
  * The status of `Backend` resources, written to the cluster when it changes. Server-side apply under a name of our own leaves alone what another controller wrote.
  */
+import { LRUCache } from 'lru-cache'
 import type { KubernetesApi } from './api.js'
 import { KubernetesError } from './api.js'
 import type { Health } from './conditions.js'
@@ -10,6 +11,8 @@ import { statusPath } from './selection.js'
 
 /** What the API takes in a condition's message. */
 const MAX_MESSAGE = 32_768
+/** Of more resources, those not looked at the longest are written again. */
+const MAX_REMEMBERED = 10_000
 const MANAGER = 'mcp-junction'
 /** Targets connect one after another. */
 const SETTLE_MS = 1_000
@@ -31,8 +34,8 @@ export class ResourceStatus {
   readonly #api: KubernetesApi
   readonly #listener: StatusListener
   readonly #closing = new AbortController()
-  readonly #written = new Map<string, Written>()
-  readonly #complaints = new Set<string>()
+  readonly #written = new LRUCache<string, Written>({ max: MAX_REMEMBERED })
+  readonly #complaints = new LRUCache<string, true>({ max: MAX_REMEMBERED })
   #wanted: readonly ResourceFindings[] = []
   #health: () => Health = () => new Map()
   #timer: NodeJS.Timeout | undefined
@@ -45,7 +48,7 @@ export class ResourceStatus {
 
   /** Only resources that came from the cluster have a status there. */
   update(findings: readonly ResourceFindings[], health: () => Health): void {
-    this.#wanted = findings.filter(({ resource }) => resource.generation !== undefined)
+    this.#wanted = findings.filter(({ resource }) => resource.uid !== undefined)
     this.#health = health
     if (this.#wanted.length > 0) this.#schedule(SETTLE_MS)
   }
@@ -81,7 +84,9 @@ export class ResourceStatus {
     const object = `${resource.kind} ${resource.namespace ?? ''}/${resource.name}`
     const conditions = conditionsOf(findings, health)
     const text = JSON.stringify([resource.generation, conditions])
-    const before = this.#written.get(object)
+    // By its uid: one that was deleted and made again has no status.
+    const key = resource.uid ?? ''
+    const before = this.#written.get(key)
     if (before?.text === text) return true
     const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
     const since = new Map(
@@ -106,7 +111,7 @@ export class ResourceStatus {
     }
     try {
       await this.#api.apply(statusPath(resource), MANAGER, body, this.#closing.signal)
-      this.#written.set(object, { text, since })
+      this.#written.set(key, { text, since })
       return true
     } catch (error) {
       if (this.#closing.signal.aborted) return true
@@ -120,7 +125,7 @@ export class ResourceStatus {
     const reason = error instanceof Error ? error.message : String(error)
     const key = `${object}\n${reason}`
     if (this.#complaints.has(key)) return
-    this.#complaints.add(key)
+    this.#complaints.set(key, true)
     this.#listener.onRefused(object, reason)
   }
 }

@@ -190,6 +190,13 @@ describeWithCluster(
         { type: 'Discovered', status: 'True', message: '1 target; alpha: alpha' },
         { type: 'Reachable', status: 'True', message: '1 of 1 target reachable; alpha: 1 tool' },
       ])
+      await cluster.delete(pathOf(namespace, 'good'))
+      await become(gateway, ['beta', 'gamma'])
+      await cluster.createAll(
+        [backend('good', { targets: [fixed('alpha', upstream.url)] })],
+        namespace,
+      )
+      await waitUntil(isReached, 'the status of the one made anew')
       const { json } = await get(`${gateway.adminUrl}/api/v1/targets`)
       expect(json['resources']).toContainEqual({
         resource: `Backend ${namespace}/good`,
