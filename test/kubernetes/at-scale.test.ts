@@ -1,6 +1,6 @@
 /** A gateway before a cluster of thousands of Services, and one whose API server goes away under load. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { Cluster, describeWithCluster } from '../support/cluster.js'
+import { Cluster, describeWithCluster, IS_OURS } from '../support/cluster.js'
 import { startGateway } from '../support/gateway.js'
 import { get, openSession } from '../support/raw-client.js'
 import { localService, servicesOf, targetNames, toolNames } from '../support/services.js'
@@ -63,7 +63,7 @@ describeWithCluster('a gateway in a cluster', () => {
     stream.close()
   }, 120_000)
 
-  it.skipIf(process.env['KUBECONFIG_TEST'] !== undefined)(
+  it.runIf(IS_OURS)(
     'serves every call while the API server is away, says so, and follows it again afterwards',
     async () => {
       const namespace = await cluster.namespace()

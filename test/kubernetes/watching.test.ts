@@ -10,7 +10,7 @@ import type { Service } from '../../discovery/kubernetes/service.js'
 import { serviceSchema } from '../../discovery/kubernetes/service.js'
 import type { KubernetesSettings } from '../../discovery/kubernetes/settings.js'
 import { kubernetesSchema } from '../../discovery/kubernetes/settings.js'
-import { Cluster, describeWithCluster } from '../support/cluster.js'
+import { Cluster, describeWithCluster, IS_OURS } from '../support/cluster.js'
 import { service, servicesOf } from '../support/services.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { waitUntil } from '../support/wait-until.js'
@@ -104,7 +104,7 @@ describeWithCluster('a reflector', () => {
     expect(reflector.currency.status).toBe('current')
   })
 
-  it.skipIf(process.env['KUBECONFIG_TEST'] !== undefined)(
+  it.runIf(IS_OURS)(
     'outlives the API server, and lists anew where its version is too old for the next one',
     async () => {
       const namespace = await cluster.namespace()
@@ -206,28 +206,34 @@ describeWithCluster('a reflector', () => {
     await has(reflector, 'a', 'b')
   })
 
-  it('has the credentials of its pod, and the new ones when they are rotated', async () => {
-    const namespace = await cluster.namespace()
-    await add(namespace, 'a')
-    const root = await mkdtemp(join(tmpdir(), 'pod-'))
-    onTestFinished(() => rm(root, { recursive: true }))
-    const secrets = join(root, 'var/run/secrets/kubernetes.io/serviceaccount')
-    await mkdir(secrets, { recursive: true })
-    await writeFile(join(secrets, 'namespace'), 'home-of-the-pod')
-    await writeFile(join(secrets, 'ca.crt'), await cluster.certificate())
-    await writeFile(join(secrets, 'token'), 'expired')
-    const { hostname, port } = new URL(cluster.server)
-    const before = { ...process.env }
-    onTestFinished(() => void (process.env = before))
-    Object.assign(process.env, { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port })
-    const api = await KubernetesApi.open(kubernetesSchema.parse({}), root)
-    expect(api.namespace).toBe('home-of-the-pod')
-    const reflector = follow(api, subjectOf(namespace))
-    await waitUntil(() => reflector.currency.status === 'stale', 'the refusal')
-    expect(reflector.currency).toHaveProperty('reason', expect.stringMatching(/401/))
-    await writeFile(join(secrets, 'token'), 'admin-token')
-    await has(reflector, 'a')
-  })
+  it.runIf(IS_OURS)(
+    'has the credentials of its pod, and the new ones when they are rotated',
+    async () => {
+      const namespace = await cluster.namespace()
+      await add(namespace, 'a')
+      const root = await mkdtemp(join(tmpdir(), 'pod-'))
+      onTestFinished(() => rm(root, { recursive: true }))
+      const secrets = join(root, 'var/run/secrets/kubernetes.io/serviceaccount')
+      await mkdir(secrets, { recursive: true })
+      await writeFile(join(secrets, 'namespace'), 'home-of-the-pod')
+      await writeFile(join(secrets, 'ca.crt'), await cluster.certificate())
+      await writeFile(join(secrets, 'token'), 'expired')
+      const { hostname, port } = new URL(cluster.server)
+      const before = { ...process.env }
+      onTestFinished(() => void (process.env = before))
+      Object.assign(process.env, {
+        KUBERNETES_SERVICE_HOST: hostname,
+        KUBERNETES_SERVICE_PORT: port,
+      })
+      const api = await KubernetesApi.open(kubernetesSchema.parse({}), root)
+      expect(api.namespace).toBe('home-of-the-pod')
+      const reflector = follow(api, subjectOf(namespace))
+      await waitUntil(() => reflector.currency.status === 'stale', 'the refusal')
+      expect(reflector.currency).toHaveProperty('reason', expect.stringMatching(/401/))
+      await writeFile(join(secrets, 'token'), 'admin-token')
+      await has(reflector, 'a')
+    },
+  )
 
   async function kubeconfigAt(server: string): Promise<string> {
     const directory = await mkdtemp(join(tmpdir(), 'kubeconfig-'))

@@ -23,6 +23,9 @@ const SHARED = fileURLToPath(new URL('../../../shared/kubernetes/cluster', impor
 const ASSETS = fileURLToPath(new URL('cluster-from-assets.sh', import.meta.url))
 const { KUBECONFIG_TEST, KUBEBUILDER_ASSETS, KUBE_APISERVER, PATH } = process.env
 
+/** Whether the API server is ours to stop and start, and to look into. */
+export const IS_OURS = KUBECONFIG_TEST === undefined
+
 /** Why there is no cluster to test against; `undefined` where there is one. */
 function whyNoCluster(): string | undefined {
   if (KUBECONFIG_TEST !== undefined || KUBEBUILDER_ASSETS !== undefined) return undefined
@@ -71,6 +74,7 @@ export class Cluster implements AsyncDisposable {
   readonly #script: string
   readonly #env: NodeJS.ProcessEnv
   readonly #directories: string[] = []
+  readonly #namespaces: string[] = []
   #names = 0
 
   private constructor(kubeconfig: string, directory?: string, script = '', env = {}) {
@@ -91,11 +95,6 @@ export class Cluster implements AsyncDisposable {
     return new Cluster(join(directory, 'kubeconfig'), directory, script, env)
   }
 
-  /** Whether the API server is ours to stop and start. */
-  get isOurs(): boolean {
-    return this.#directory !== undefined
-  }
-
   /** The certificate with which the API server shows itself. */
   async certificate(): Promise<string> {
     return readFile(join(this.#directory ?? '', 'certs', 'apiserver.crt'), 'utf8')
@@ -113,6 +112,7 @@ export class Cluster implements AsyncDisposable {
       kind: 'Namespace',
       metadata: { name, labels },
     })
+    this.#namespaces.push(name)
     return name
   }
 
@@ -137,7 +137,11 @@ export class Cluster implements AsyncDisposable {
   async createAll(objects: readonly JsonObject[], namespace: string): Promise<void> {
     for (const object of objects) {
       const [path, served] = await this.#placeOf(object, namespace)
-      await this.create(path, { ...object, apiVersion: served })
+      const creation = this.create(path, { ...object, apiVersion: served })
+      // What belongs to no namespace may be there from another test of the same cluster.
+      await creation.catch((error: unknown) => {
+        if (path.includes('/namespaces/') || !String(error).includes(': 409 ')) throw error
+      })
     }
   }
 
@@ -221,7 +225,10 @@ export class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const it of this.#directories) await rm(it, { recursive: true })
-    if (this.#directory === undefined) return
+    if (this.#directory === undefined) {
+      for (const name of this.#namespaces) await this.delete(`/api/v1/namespaces/${name}`)
+      return
+    }
     if (this.#restarted !== undefined) process.kill(this.#restarted, 'SIGKILL')
     await run('bash', [this.#script, 'down', this.#directory], { env: this.#env })
     await rm(this.#directory, { recursive: true, force: true })
