@@ -281,9 +281,10 @@ function reasonOf(error: unknown): string {
     return error.status === 0 ? error.message : `${error.message} (HTTP ${error.status})`
   }
   if (error instanceof z.ZodError || error instanceof SyntaxError)
-    return 'the API server sent no events'
+    return 'the API server sent what its API does not have'
   const { code } = error as NodeJS.ErrnoException
-  return code === undefined ? String(error) : `the API server cannot be reached (${code})`
+  if (code === undefined) return error instanceof Error ? error.message : String(error)
+  return `the API server cannot be reached (${code})`
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
