@@ -12,6 +12,7 @@ export type {
 } from './call.js'
 export { ANONYMOUS } from './call.js'
 export { Cancellation } from './cancellation.js'
+export { headersSchema } from './credentials.js'
 export type { AnyBackendError } from './errors.js'
 export { CallCancelledError, reasonOf } from './errors.js'
 export type { LogLevel } from './log-level.js'

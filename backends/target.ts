@@ -1,6 +1,7 @@
 /** What it takes to reach one upstream server, and the schema of a target as the configuration writes it. */
 import { z } from 'zod'
 import type { Era } from './call.js'
+import { credentialFields, presentedHeaders } from './credentials.js'
 import type { Endpoint } from './endpoint.js'
 import { endpointFields } from './endpoint.js'
 
@@ -128,9 +129,11 @@ export const targetSchema = z
     name: targetNameSchema.describe('Unique name: a-z, 0-9 and "-", at most 63.'),
     ...endpointFields,
     prefix: prefixSchema,
+    ...credentialFields,
     ...optionFields,
   })
-  .transform(({ name, prefix, mcp, sse, stdio, static: fixed, ...options }, context): Target => {
+  .transform((written, context): Target => {
+    const { name, prefix, mcp, sse, stdio, static: fixed, headers, auth, ...options } = written
     const endpoints = [mcp, sse, stdio, fixed].filter((endpoint) => endpoint !== undefined)
     const [endpoint] = endpoints
     if (endpoint === undefined || endpoints.length > 1) {
@@ -140,7 +143,14 @@ export const targetSchema = z
       })
       return z.NEVER
     }
-    return { name, endpoint, prefix: prefix ?? name, ...options, headers: {} }
+    const shown = presentedHeaders({ headers, auth }, context)
+    if (shown === undefined) return z.NEVER
+    if (endpoint.kind === 'stdio' && Object.keys(shown).length > 0) {
+      const message = 'a child process has no headers; give it what it needs in "stdio.env"'
+      context.addIssue({ code: 'custom', message })
+      return z.NEVER
+    }
+    return { name, endpoint, prefix: prefix ?? name, ...options, headers: shown }
   })
 
 /** Two targets that would be reached and shown alike; a registry keeps the backend of an equal target. */

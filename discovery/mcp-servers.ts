@@ -1,7 +1,7 @@
 /** The `mcpServers` map of Claude Desktop, Cursor and others, as users paste it, made into targets. */
 import { z } from 'zod'
 import type { Target } from '../backends/index.js'
-import { targetSchema } from '../backends/index.js'
+import { headersSchema, targetSchema } from '../backends/index.js'
 
 const MAX_NAME_LENGTH = 63
 
@@ -22,10 +22,9 @@ const serverFields = z.looseObject({
   env: z.record(z.string(), z.string()).optional().describe('Environment variables to add.'),
   cwd: z.string().optional().describe('Working directory; relative to the configuration file.'),
   url: z.string().optional().describe('Address of a server.'),
-  headers: z
-    .record(z.string(), z.string())
+  headers: headersSchema
     .optional()
-    .describe('Refused as yet, unless it is empty.'),
+    .describe('Sent with every request; for a `url`. Secrets by reference.'),
   disabled: z.boolean().optional().describe('`true` leaves the server out.'),
 })
 
@@ -80,13 +79,6 @@ interface Refusal {
 }
 
 function refusalOf({ type, command, url, headers = {} }: Server): Refusal | undefined {
-  if (Object.keys(headers).length > 0) {
-    // Leaving them out would be worse: a server may answer without them, but as somebody else.
-    return {
-      message: 'static headers are not supported yet; they come with a later version',
-      path: ['headers'],
-    }
-  }
   if ((command === undefined) === (url === undefined)) {
     return { message: 'expected either "command" or "url"', path: [] }
   }
@@ -94,10 +86,14 @@ function refusalOf({ type, command, url, headers = {} }: Server): Refusal | unde
     const needed = type === 'stdio' ? 'command' : 'url'
     return { message: `a server of this type needs "${needed}"`, path: ['type'] }
   }
+  if (command !== undefined && Object.keys(headers).length > 0) {
+    return { message: 'a child process has no headers; give it "env"', path: ['headers'] }
+  }
   return undefined
 }
 
-function endpointOf({ type, command, args, env, cwd, url }: Server): object {
-  if (type === 'sse') return { sse: { url } }
-  return command === undefined ? { mcp: { url } } : { stdio: { command, args, env, cwd } }
+function endpointOf({ type, command, args, env, cwd, url, headers }: Server): object {
+  const shown = headers === undefined ? {} : { headers: { set: headers } }
+  if (type === 'sse') return { sse: { url }, ...shown }
+  return command === undefined ? { mcp: { url }, ...shown } : { stdio: { command, args, env, cwd } }
 }

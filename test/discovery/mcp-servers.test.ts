@@ -76,8 +76,8 @@ describe('a pasted mcpServers map', () => {
   it.each([
     [{ type: 'sse', command: 'x' }, 'a.type: a server of this type needs "url"'],
     [
-      { url: 'http://h/mcp', headers: { authorization: 'x' } },
-      'a.headers: static headers are not supported yet; they come with a later version',
+      { command: 'x', headers: { authorization: 'x' } },
+      'a.headers: a child process has no headers; give it "env"',
     ],
     [{}, 'a: expected either "command" or "url"'],
     [{ command: 'x', url: 'http://h/mcp' }, 'a: expected either "command" or "url"'],

@@ -16,6 +16,7 @@ import { waitUntil } from './wait-until.js'
 
 export interface GatewayConfig {
   readonly targets: readonly JsonObject[]
+  readonly mcpServers?: JsonObject
   readonly listen?: JsonObject
   readonly federation?: JsonObject
   readonly sessions?: JsonObject

@@ -1,7 +1,7 @@
 /** A real server of 2024-11-05: the SDK's HTTP+SSE transport, which newer SDKs no longer have. */
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
-import type { Server as HttpServer } from 'node:http'
+import type { IncomingHttpHeaders, Server as HttpServer } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { JsonObject } from '../../backends/index.js'
@@ -10,6 +10,8 @@ import type { Handler } from './upstream-server.js'
 export class SseServer {
   readonly #handler: Handler
   readonly #transports = new Map<string, { server: Server; transport: SSEServerTransport }>()
+  /** Headers of every HTTP request. */
+  readonly headers: IncomingHttpHeaders[] = []
   #http: HttpServer | undefined
   #port = 0
 
@@ -34,6 +36,7 @@ export class SseServer {
 
   async start(): Promise<void> {
     const http = createServer((request, response) => {
+      this.headers.push(request.headers)
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://host')
       if (request.method === 'GET' && pathname === '/sse') {
         const transport = new SSEServerTransport('/messages', response)

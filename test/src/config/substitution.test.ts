@@ -80,7 +80,9 @@ federation:
 
 describe('what was put in', () => {
   // Wrong everywhere it stands, so that every message has the chance to show it.
-  const secret = 's3cr3t value/'
+  const secret = 's3cr3t value/ of some length'
+  /** Of those places, where the value of a header and a token would do. */
+  const FINE = 2
   const everywhere = `
 listen: { host: h, port: "\${S}", path: "\${S}", allowedHosts: ["\${S}"], allowedOrigins: ["\${S}"], maxBodyBytes: "\${S}" }
 targets:
@@ -92,11 +94,15 @@ targets:
   - { name: d2, static: { host: h, port: 1, protocol: "\${S}" } }
   - { name: e, stdio: { command: x, scope: "\${S}", args: "\${S}" } }
   - { name: f, mcp: { host: h }, prefix: "\${S}", timeouts: { call: "\${S}" }, include: "\${S}" }
+  - { name: f2, mcp: { host: h }, auth: { header: { name: "\${S}", value: "\${S}" } }, headers: "\${S}" }
+  - { selectors: { serviceSelector: { matchLabels: { a: "\${S}" } } } }
   - "\${S}"
+kubernetes: { namespace: "\${S}", clusterDomain: "\${S}", backends: "\${S}", address: "\${S}" }
+admin: { host: 127.0.0.1, port: "\${S}", token: "\${S}" }
 mcpServers:
   g: { url: "\${S}" }
   h: { type: "\${S}", url: http://h/mcp }
-  i: { url: http://h/mcp, headers: { authorization: "\${S}" } }
+  i: { url: http://h/mcp, headers: "\${S}" }
   j: { command: x, url: "\${S}" }
 federation: { naming: { mode: "\${S}", separator: "\${S}" }, single: "\${S}", failureMode: "\${S}" }
 sessions: { keys: ["\${S}"], idleTimeout: "\${S}", max: "\${S}" }
@@ -104,7 +110,7 @@ sessions: { keys: ["\${S}"], idleTimeout: "\${S}", max: "\${S}" }
 
   it('never stands in a message', async () => {
     const problems = await problemsOf(everywhere, { S: secret })
-    expect(problems).toHaveLength(everywhere.split('${S}').length - 1)
+    expect(problems).toHaveLength(everywhere.split('${S}').length - 1 - FINE)
     expect(problems.join('\n')).not.toContain('s3cr3t')
   })
 

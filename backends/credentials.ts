@@ -1,0 +1,75 @@
+/** What the gateway itself presents to a server: fixed headers and credentials. Nothing of a client's is among it. */
+import { z } from 'zod'
+
+/** Lower case, as HTTP/2 has it and Node sends it. */
+const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+/** Visible characters, spaces and tabs (RFC 9110 §5.5): no line can end within. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+/** Of the hop, of the protocol, or of the message: the gateway's own to set. */
+const RESERVED =
+  /^(host|content-.*|accept|accept-encoding|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|cookie|proxy-.*|mcp-.*|last-event-id)$/
+
+/** The name of a header that may be added to what is sent to a server. */
+export const headerNameSchema = z
+  .string()
+  .toLowerCase()
+  .regex(NAME, 'expected the name of a header')
+  .refine(
+    (name) => !RESERVED.test(name),
+    'this header belongs to the connection or to the protocol',
+  )
+
+const valueSchema = z
+  .string()
+  .max(8_192)
+  .regex(VALUE, 'expected the value of a header, on one line')
+
+/** Headers by name, as several ways to write them have it. */
+export const headersSchema = z.record(headerNameSchema, valueSchema)
+
+/** The keys of a target for what it is shown. */
+export const credentialFields = {
+  headers: z
+    .strictObject({
+      set: headersSchema.prefault({}).describe('Sent with every request; secrets by reference.'),
+    })
+    .optional()
+    .describe('Headers for the server. None of a client’s ever goes there.'),
+  auth: z
+    .strictObject({
+      bearer: valueSchema
+        .min(1)
+        .optional()
+        .describe('Token for `Authorization: Bearer`; by reference, such as `${TOKEN}`.'),
+      header: z
+        .strictObject({
+          name: headerNameSchema.describe('Name of the header.'),
+          value: valueSchema.min(1).describe('Its value, by reference.'),
+        })
+        .optional()
+        .describe('A credential in a header of another name, such as `x-api-key`.'),
+    })
+    .optional()
+    .describe('How the gateway shows the server who it is; one of `bearer` and `header`.'),
+}
+
+type Written = z.output<z.ZodObject<typeof credentialFields>>
+
+/** The headers that a target's settings come to; `undefined` where they contradict each other, which is reported. */
+export function presentedHeaders(
+  { headers, auth }: Written,
+  context: z.core.$RefinementCtx,
+): Readonly<Record<string, string>> | undefined {
+  const shown = { ...headers?.set }
+  if (auth === undefined) return shown
+  const refuse = (message: string): undefined => {
+    context.addIssue({ code: 'custom', message, path: ['auth'] })
+  }
+  const { bearer, header } = auth
+  if ((bearer === undefined) === (header === undefined)) {
+    return refuse('expected exactly one of "bearer" and "header"')
+  }
+  const name = header?.name ?? 'authorization'
+  if (Object.hasOwn(shown, name)) return refuse('"headers.set" has this header, too')
+  return { ...shown, [name]: header?.value ?? `Bearer ${bearer ?? ''}` }
+}
