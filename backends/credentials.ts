@@ -10,7 +10,7 @@ const RESERVED =
   /^(host|content-.*|accept|accept-encoding|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|cookie|proxy-.*|mcp-.*|last-event-id)$/
 
 /** The name of a header that may be added to what is sent to a server. */
-export const headerNameSchema = z
+const headerNameSchema = z
   .string()
   .toLowerCase()
   .regex(NAME, 'expected the name of a header')
