@@ -10,6 +10,7 @@ import type { Problem, Snapshot, TargetHealth, Wanted } from '../discovery/index
 import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
 import type { CatalogKeeper } from '../federation/index.js'
 import { Federation } from '../federation/index.js'
+import { Access } from './auth/access.js'
 import type { Config } from './config/schema.js'
 import type { AdminParts } from './http/admin-app.js'
 import { createAdminApp } from './http/admin-app.js'
@@ -157,7 +158,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     wasReady ||= now.ready
     return { ...now, ready: wasReady }
   }
+  const access = new Access(config.authentication, config.listen.path)
   const app = createApp({
+    access,
     path: config.listen.path,
     guards: new Guards(config.listen),
     endpoint,
@@ -194,6 +197,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     problems: () => found.problems,
     apply: (changed) => {
       current = changed
+      access.update(changed.authentication)
       applyTargets()
       discovery.update(wantedOf(changed))
       metrics.configReloaded('applied')

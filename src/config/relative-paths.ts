@@ -3,7 +3,12 @@ import { dirname, resolve } from 'node:path'
 import type { NodePath, ScalarNode } from './tree.js'
 
 /** Paths in the tree; `*` is any key or index. */
-const FILES = ['targets.*.stdio.cwd', 'mcpServers.*.cwd', 'kubernetes.kubeconfig']
+const FILES = [
+  'targets.*.stdio.cwd',
+  'mcpServers.*.cwd',
+  'kubernetes.kubeconfig',
+  'authentication.jwt.*.jwks.file',
+]
 const PROGRAMS = ['targets.*.stdio.command', 'targets.*.stdio.cmd', 'mcpServers.*.command']
 
 /** The scalar, made absolute where it is such a path. A program without `./` is looked up in PATH, and stays. */

@@ -8,6 +8,8 @@ import {
   mcpServersSchema,
   targetEntrySchema,
 } from '../../discovery/index.js'
+import type { AuthenticationSettings } from '../auth/settings.js'
+import { authenticationSchema } from '../auth/settings.js'
 import type { FederationSettings } from '../../federation/index.js'
 import { federationSchema } from '../../federation/index.js'
 import type { AdminSettings } from '../http/admin-settings.js'
@@ -30,6 +32,7 @@ export interface Config {
   /** Documents that are `Backend` resources. */
   readonly resources: readonly BackendResource[]
   readonly kubernetes: KubernetesSettings
+  readonly authentication: AuthenticationSettings
   readonly federation: FederationSettings
   readonly sessions: SessionSettings
 }
@@ -52,6 +55,9 @@ export const configSchema = z
       .describe(
         'More servers, in the map of Claude Desktop, Cursor and others as it is: keys become names (lower case, `-` for what a name may not hold), and keys that mean nothing here are ignored.',
       ),
+    authentication: authenticationSchema
+      .prefault({})
+      .describe('Who may use the gateway, and how they show who they are.'),
     kubernetes: kubernetesSchema
       .prefault({})
       .describe('The cluster in which Services are looked for; only used when something is.'),

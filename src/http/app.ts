@@ -4,6 +4,9 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Access } from '../auth/access.js'
+import { METADATA_PATH } from '../auth/access.js'
+import type { Principal } from '../auth/principal.js'
 import type { McpEndpoint } from '../mcp/endpoint.js'
 import type { SseEndpoint } from '../mcp/sse-endpoint.js'
 import { MESSAGES_PATH, SSE_PATH } from '../mcp/sse-endpoint.js'
@@ -13,6 +16,7 @@ import { addHealth } from './health.js'
 import { RefusedError, writeRefusal } from './refusal.js'
 
 export interface AppParts {
+  readonly access: Access
   readonly path: string
   readonly guards: Guards
   readonly endpoint: McpEndpoint
@@ -23,39 +27,66 @@ export interface AppParts {
 
 type App = Hono<{ Bindings: HttpBindings }>
 
-export function createApp({ path, guards, endpoint, sseEndpoint, readiness }: AppParts): App {
+export function createApp({
+  path,
+  guards,
+  access,
+  endpoint,
+  sseEndpoint,
+  readiness,
+}: AppParts): App {
   const app: App = new Hono()
 
   addHealth(app, readiness)
   const guarded = async (
     { env: { incoming, outgoing } }: Context<{ Bindings: HttpBindings }>,
-    serve: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+    serve: (
+      request: IncomingMessage,
+      response: ServerResponse,
+      principal: Principal,
+    ) => Promise<void>,
   ): Promise<Response> => {
     try {
       guards.check(incoming)
-      if (!guards.answerCors(incoming, outgoing)) await serve(incoming, outgoing)
+      if (guards.answerCors(incoming, outgoing)) return RESPONSE_ALREADY_SENT
+      const admitted = access.admit(incoming)
+      await serve(incoming, outgoing, admitted instanceof Promise ? await admitted : admitted)
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error
       writeRefusal(outgoing, error)
     }
     return RESPONSE_ALREADY_SENT
   }
-  app.all(path, (c) => guarded(c, (request, response) => endpoint.handle(request, response, '')))
+  // Read by browsers of any origin, before anybody has a token (RFC 9728 §3.1).
+  const answerMetadata = (c: Context<{ Bindings: HttpBindings }>): Response => {
+    const suffix = c.req.path.slice(METADATA_PATH.length)
+    const metadata = access.metadata(c.env.incoming, suffix)
+    if (metadata === undefined) return c.json({ error: 'no such resource' }, 404)
+    return c.json(metadata, 200, { 'access-control-allow-origin': '*' })
+  }
+  app.get(METADATA_PATH, answerMetadata)
+  app.get(`${METADATA_PATH}/*`, answerMetadata)
+  app.all(path, (c) =>
+    guarded(c, (request, response, principal) => endpoint.handle(request, response, '', principal)),
+  )
   app.all(`${path}/:target`, (c) =>
-    guarded(c, (request, response) =>
-      endpoint.handle(request, response, c.req.param('target') ?? ''),
+    guarded(c, (request, response, principal) =>
+      endpoint.handle(request, response, c.req.param('target') ?? '', principal),
     ),
   )
   app.all(`${path}/:namespace/:name`, (c) =>
-    guarded(c, (request, response) =>
-      endpoint.handle(request, response, `${c.req.param('namespace')}/${c.req.param('name')}`),
-    ),
+    guarded(c, (request, response, principal) => {
+      const name = `${c.req.param('namespace')}/${c.req.param('name')}`
+      return endpoint.handle(request, response, name, principal)
+    }),
   )
   if (sseEndpoint !== undefined) {
-    app.get(SSE_PATH, (c) => guarded(c, (request, response) => sseEndpoint.open(request, response)))
+    app.get(SSE_PATH, (c) =>
+      guarded(c, (request, response, principal) => sseEndpoint.open(request, response, principal)),
+    )
     app.post(MESSAGES_PATH, (c) =>
-      guarded(c, (request, response) =>
-        sseEndpoint.post(request, response, c.req.query('sessionId') ?? ''),
+      guarded(c, (request, response, principal) =>
+        sseEndpoint.post(request, response, c.req.query('sessionId') ?? '', principal),
       ),
     )
   }

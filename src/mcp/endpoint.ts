@@ -6,7 +6,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message, RequestMessage } from '../../backends/index.js'
 import {
-  ANONYMOUS,
   ErrorCode,
   InvalidMessageError,
   JsonRpcError,
@@ -14,6 +13,7 @@ import {
   notificationText,
 } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
+import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
 import type { ModernCallers } from '../session/modern-callers.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
@@ -62,7 +62,12 @@ export class McpEndpoint {
   }
 
   /** Answers one request, whatever it is. Never rejects. */
-  async handle(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    name: string,
+    principal: Principal,
+  ): Promise<void> {
     // What is asked on connections that are open already is still answered, and is the last on each.
     if (this.#draining) response.setHeader('connection', 'close')
     await answering(response, this.#options.onInternalError, () => {
@@ -70,11 +75,11 @@ export class McpEndpoint {
       if (server === undefined) throw new RefusedError(404, 'there is no MCP server at this path')
       switch (request.method) {
         case 'POST':
-          return this.#post(request, response, server, name)
+          return this.#post(request, response, server, name, principal)
         case 'GET':
-          return this.#get(request, response, server, name)
+          return this.#get(request, response, server, name, principal)
         case 'DELETE':
-          return this.#delete(request, response, name)
+          return this.#delete(request, response, name, principal)
         default:
           throw new RefusedError(405, 'use POST, GET or DELETE', {
             headers: { allow: 'POST, GET, DELETE' },
@@ -99,12 +104,13 @@ export class McpEndpoint {
     response: ServerResponse,
     server: VirtualServer,
     name: string,
+    principal: Principal,
   ): Promise<void> {
     requireContentType(request)
     requireAccept(request, 'application/json', 'text/event-stream')
     const messages = await readRequest(request, this.#options.maxBodyBytes)
     if (Array.isArray(messages)) {
-      const session = this.#session(request, name, undefined)
+      const session = this.#session(request, name, principal)
       return this.#batch(messages, response, server, session)
     }
     const id = messages.kind === 'request' ? messages.id : undefined
@@ -113,11 +119,16 @@ export class McpEndpoint {
       case 'modern':
         // A notification of this era says nothing that we act on.
         if (messages.kind !== 'request') return void response.writeHead(202).end()
-        return this.#modern.handle(request, messages, response, server)
+        return this.#modern.handle(request, messages, response, server, principal)
       case 'initialize':
-        return this.#initialize(messages as RequestMessage, response, server, name)
+        return this.#initialize(messages as RequestMessage, response, server, name, principal)
       case 'legacy':
-        return this.#message(messages, response, server, this.#session(request, name, id))
+        return this.#message(
+          messages,
+          response,
+          server,
+          this.#session(request, name, principal, id),
+        )
     }
   }
 
@@ -126,9 +137,17 @@ export class McpEndpoint {
     response: ServerResponse,
     server: VirtualServer,
     name: string,
+    principal: Principal,
   ): void {
     const { sessions } = this.#options
-    const { answer, opened } = openSession(request, server, name, sessions, negotiateVersion)
+    const { answer, opened } = openSession(
+      request,
+      server,
+      name,
+      principal,
+      sessions,
+      negotiateVersion,
+    )
     writeJson(response, answer, opened === undefined ? {} : { 'mcp-session-id': opened.token })
   }
 
@@ -211,10 +230,11 @@ export class McpEndpoint {
     response: ServerResponse,
     server: VirtualServer,
     name: string,
+    principal: Principal,
   ): void {
     requireAccept(request, 'text/event-stream')
     if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
-    const session = this.#session(request, name, undefined)
+    const session = this.#session(request, name, principal)
     const streams = this.#streamsOf(session)
     const lastEventId = request.headers['last-event-id']
     const resumed = typeof lastEventId === 'string' ? streams.find(lastEventId) : undefined
@@ -249,13 +269,23 @@ export class McpEndpoint {
     return streams
   }
 
-  #delete(request: IncomingMessage, response: ServerResponse, name: string): void {
-    const session = this.#session(request, name, undefined)
+  #delete(
+    request: IncomingMessage,
+    response: ServerResponse,
+    name: string,
+    principal: Principal,
+  ): void {
+    const session = this.#session(request, name, principal)
     this.#options.sessions.end(sessionHeader(request) ?? '', session)
     response.writeHead(204).end()
   }
 
-  #session(request: IncomingMessage, name: string, id: RequestMessage['id'] | undefined): Session {
+  #session(
+    request: IncomingMessage,
+    name: string,
+    principal: Principal,
+    id?: RequestMessage['id'],
+  ): Session {
     const version = request.headers['mcp-protocol-version']
     if (!isServedVersionHeader(typeof version === 'string' ? version : undefined)) {
       throw new RefusedError(400, 'the MCP-Protocol-Version header names no version served here', {
@@ -268,7 +298,7 @@ export class McpEndpoint {
         id,
       })
     }
-    const session = this.#options.sessions.find(token, name, ANONYMOUS)
+    const session = this.#options.sessions.find(token, name, principal.id)
     if (session === undefined) {
       throw new RefusedError(404, 'there is no such session; begin anew with "initialize"', { id })
     }

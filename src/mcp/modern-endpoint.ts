@@ -1,14 +1,9 @@
 /** POSTs of 2026-07-28: each stands for itself, so all that lives here is what is under way. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestMessage } from '../../backends/index.js'
-import {
-  ANONYMOUS,
-  CallCancelledError,
-  Cancellation,
-  errorText,
-  resultText,
-} from '../../backends/index.js'
+import { CallCancelledError, Cancellation, errorText, resultText } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
+import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
 import type { EndpointOptions } from './endpoint.js'
 import type { KeepAlive } from './event-stream.js'
@@ -34,6 +29,7 @@ export class ModernEndpoint {
     message: RequestMessage,
     outgoing: ServerResponse,
     server: VirtualServer,
+    principal: Principal,
   ): Promise<void> {
     const request = readModernRequest(incoming, message)
     const cancellation = new Cancellation()
@@ -47,7 +43,7 @@ export class ModernEndpoint {
     try {
       requireMethod(server, request)
       if (request.method === 'subscriptions/listen') {
-        return await this.#listen(request, response, cancellation, server)
+        return await this.#listen(request, response, cancellation, server, principal)
       }
       if (request.method === 'tools/call') this.#checkParams(incoming, request, server)
       const { callers } = this.#options
@@ -57,7 +53,7 @@ export class ModernEndpoint {
         cancellation,
         response,
         callers,
-        ANONYMOUS,
+        principal.id,
       )
       response.answer(resultText(request.id, result), 200)
     } catch (cause) {
@@ -81,9 +77,10 @@ export class ModernEndpoint {
     response: ModernResponse,
     cancellation: Cancellation,
     server: VirtualServer,
+    principal: Principal,
   ): Promise<void> {
     const { callers, onCallerGone } = this.#options
-    const caller = callers.of(ANONYMOUS, request.capabilities)
+    const caller = callers.of(principal.id, request.capabilities)
     const listen = new ModernListen(server, request, response, caller)
     const end = (): void => {
       this.#listens.delete(listen)

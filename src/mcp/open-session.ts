@@ -1,8 +1,9 @@
 /** Opens a legacy session: the answer to `initialize`, over whichever transport it came. */
 import type { JsonObject, RequestMessage } from '../../backends/index.js'
-import { ANONYMOUS, errorText, isJsonObject, resultText } from '../../backends/index.js'
+import { errorText, isJsonObject, resultText } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError } from '../../federation/index.js'
+import type { Principal } from '../auth/principal.js'
 import { toJsonRpcError } from '../errors.js'
 import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
@@ -21,6 +22,7 @@ export function openSession(
   { id, params }: RequestMessage,
   server: VirtualServer,
   serverName: string,
+  principal: Principal,
   sessions: SessionStore,
   negotiate: (asked: string) => string,
 ): Opening {
@@ -36,7 +38,7 @@ export function openSession(
     const opened = sessions.create({
       protocolVersion,
       server: serverName,
-      principal: ANONYMOUS,
+      principal: principal.id,
       client: clientIdentity(clientInfo),
       capabilities,
       promised: Object.keys(self.capabilities),

@@ -8,6 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message } from '../../backends/index.js'
 import { notificationText, sseMessage } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
+import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
 import type { Session } from '../session/session.js'
 import { classify, negotiateVersion } from './classify.js'
@@ -25,6 +26,7 @@ const OLDEST_VERSION = '2024-11-05'
 
 /** One client: its stream, and its session once it has opened one. */
 interface Connection {
+  readonly principal: Principal
   readonly stream: EventStream
   session: Session | undefined
   end: () => void
@@ -40,13 +42,18 @@ export class SseEndpoint {
   }
 
   /** GET: opens the stream. Never rejects. */
-  async open(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async open(
+    request: IncomingMessage,
+    response: ServerResponse,
+    principal: Principal,
+  ): Promise<void> {
     await answering(response, this.#options.onInternalError, () => {
       requireAccept(request, 'text/event-stream')
       // Whoever knows the address speaks for the client, so nobody may guess it.
       const key = randomBytes(32).toString('base64url')
       const stream = new EventStream(response)
-      const connection: Connection = { stream, session: undefined, end: () => response.end() }
+      const end = (): void => void response.end()
+      const connection: Connection = { principal, stream, session: undefined, end }
       this.#connections.set(key, connection)
       const leave = this.#keepAlive.add(stream)
       response.once('close', () => {
@@ -59,11 +66,18 @@ export class SseEndpoint {
   }
 
   /** POST: takes a message; its answer goes to the stream. Never rejects. */
-  async post(request: IncomingMessage, response: ServerResponse, key: string): Promise<void> {
+  async post(
+    request: IncomingMessage,
+    response: ServerResponse,
+    key: string,
+    principal: Principal,
+  ): Promise<void> {
     await answering(response, this.#options.onInternalError, async () => {
       requireContentType(request)
       const connection = this.#connections.get(key)
-      if (connection === undefined) throw new RefusedError(404, 'there is no such session')
+      if (connection?.principal.id !== principal.id) {
+        throw new RefusedError(404, 'there is no such session')
+      }
       const message = await readRequest(request, this.#options.maxBodyBytes)
       if (Array.isArray(message)) throw new RefusedError(400, 'this revision has no batches')
       this.#take(message, connection)
@@ -90,7 +104,14 @@ export class SseEndpoint {
         throw new RefusedError(400, 'the session is open already', { id })
       }
       const { sessions } = this.#options
-      const { answer, opened } = openSession(message, server, '', sessions, negotiate)
+      const { answer, opened } = openSession(
+        message,
+        server,
+        '',
+        connection.principal,
+        sessions,
+        negotiate,
+      )
       if (opened !== undefined) this.#begin(connection, server, opened)
       return connection.stream.write(sseMessage(answer))
     }

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { JsonObject } from '../../backends/index.js'
+import type { Config } from '../../src/config/schema.js'
 import { configSchema } from '../../src/config/schema.js'
 import type { Gateway } from '../../src/gateway.js'
 import { startGateway as start } from '../../src/gateway.js'
@@ -21,17 +22,20 @@ export interface GatewayConfig {
   readonly federation?: JsonObject
   readonly sessions?: JsonObject
   readonly kubernetes?: JsonObject
+  readonly authentication?: JsonObject
   readonly admin?: JsonObject | false
 }
 
 export type RunningGateway = Gateway & AsyncDisposable
 
+/** The configuration as it is loaded. */
+export function configOf(config: GatewayConfig): Config {
+  return configSchema.parse({ admin: false, ...config, listen: { port: 0, ...config.listen } })
+}
+
 /** Starts a gateway in this process, on a free port, and waits until every target has been tried. */
 export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
-  const gateway = await start(
-    configSchema.parse({ admin: false, ...config, listen: { port: 0, ...config.listen } }),
-    { logger: createLogger('silent') },
-  )
+  const gateway = await start(configOf(config), { logger: createLogger('silent') })
   await waitUntil(() => gateway.readiness().ready, 'the gateway to be ready')
   return { ...gateway, [Symbol.asyncDispose]: () => gateway.close() }
 }

@@ -66,16 +66,15 @@ export class RawSession {
   readonly url: string
   readonly id: string
   readonly initialized: JsonObject
+  readonly headers: Headers
   #lastId = 0
 
-  constructor(url: string, id: string, initialized: JsonObject) {
+  /** `headers` go with every request. */
+  constructor(url: string, id: string, initialized: JsonObject, headers: Headers = {}) {
     this.url = url
     this.id = id
     this.initialized = initialized
-  }
-
-  get headers(): Headers {
-    return { 'mcp-session-id': this.id }
+    this.headers = { ...headers, 'mcp-session-id': id }
   }
 
   request(method: string, params: JsonObject = {}): Promise<RawResponse> {
@@ -178,12 +177,13 @@ export async function openSession(
   url: string,
   protocolVersion?: string,
   capabilities: JsonObject = {},
+  headers: Headers = {},
 ): Promise<RawSession> {
   const { params, ...rest } = initializeRequest(protocolVersion)
-  const answer = await post(url, { ...rest, params: { ...params, capabilities } })
+  const answer = await post(url, { ...rest, params: { ...params, capabilities } }, headers)
   const id = answer.headers['mcp-session-id']
   if (typeof id !== 'string') throw new Error(`no session: ${answer.status} ${answer.text}`)
-  const session = new RawSession(url, id, answer.json['result'] as JsonObject)
+  const session = new RawSession(url, id, answer.json['result'] as JsonObject, headers)
   await session.notify('notifications/initialized')
   return session
 }

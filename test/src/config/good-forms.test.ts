@@ -83,6 +83,12 @@ targets:
 describe('a configuration', () => {
   it('gets defaults for the sections that are left out', async () => {
     expect(await load('targets: []')).toEqual({
+      authentication: {
+        apiKeys: [],
+        jwt: [],
+        mode: 'off',
+        resourceMetadata: { scopesSupported: [] },
+      },
       kubernetes: {
         address: 'service',
         backends: false,

@@ -47,6 +47,7 @@ describe('the JSON Schema', () => {
       'admin',
       'targets',
       'mcpServers',
+      'authentication',
       'kubernetes',
       'federation',
       'sessions',

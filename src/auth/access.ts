@@ -1,0 +1,102 @@
+/**
+ * Who is let in, and what those are told who are not: the gateway as a resource server of OAuth 2.1 (2025-11-25
+ * basic/authorization, RFC 6750, RFC 9728).
+ */
+import type { IncomingMessage } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import type { JsonObject } from '../../backends/index.js'
+import { RefusedError } from '../http/refusal.js'
+import { Authenticator, UnauthenticatedError } from './authenticator.js'
+import type { Principal } from './principal.js'
+import type { AuthenticationSettings } from './settings.js'
+
+/** Where the metadata of a resource is: this, followed by the path of the resource (RFC 9728 §3.1). */
+export const METADATA_PATH = '/.well-known/oauth-protected-resource'
+
+export class Access {
+  readonly #path: string
+  #settings: AuthenticationSettings
+  #authenticator: Authenticator
+
+  /** `path` is that of the merged server. */
+  constructor(settings: AuthenticationSettings, path: string) {
+    this.#settings = settings
+    this.#authenticator = new Authenticator(settings)
+    this.#path = path
+  }
+
+  /** Whom to believe from now on. */
+  update(settings: AuthenticationSettings): void {
+    this.#settings = settings
+    this.#authenticator = new Authenticator(settings)
+  }
+
+  /** @throws RefusedError 400, 401 or 503 */
+  admit(request: IncomingMessage): Principal | Promise<Principal> {
+    if (this.#settings.mode === 'off') return this.#authenticator.anonymous
+    return this.#authenticator.authenticate(request).catch((error: unknown) => {
+      if (!(error instanceof UnauthenticatedError)) throw error
+      throw this.#refusal(error, request)
+    })
+  }
+
+  /**
+   * What clients are told of how to get a token for what is at this path; `undefined` where there is no such resource,
+   * or no token is needed.
+   */
+  metadata(request: IncomingMessage, path: string): JsonObject | undefined {
+    const { mode, jwt, resourceMetadata } = this.#settings
+    const isOurs = path === '' || path === this.#path || path.startsWith(`${this.#path}/`)
+    if (mode === 'off' || jwt.length === 0 || !isOurs) return undefined
+    const { authorizationServers, scopesSupported } = resourceMetadata
+    return {
+      resource: this.#resource(request, path === '' ? this.#path : path),
+      authorization_servers: authorizationServers ?? jwt.map((it) => it.issuer),
+      bearer_methods_supported: ['header'],
+      ...(scopesSupported.length > 0 ? { scopes_supported: scopesSupported } : {}),
+    }
+  }
+
+  #refusal({ reason, message }: UnauthenticatedError, request: IncomingMessage): RefusedError {
+    switch (reason) {
+      case 'malformed':
+        return new RefusedError(400, message, this.#challenge(request, 'invalid_request'))
+      case 'missing':
+        return new RefusedError(401, message, this.#challenge(request))
+      case 'invalid':
+        return new RefusedError(401, message, this.#challenge(request, 'invalid_token'))
+      case 'unavailable':
+        return new RefusedError(503, message, { headers: { 'retry-after': '5' } })
+    }
+  }
+
+  #challenge(
+    request: IncomingMessage,
+    error?: string,
+  ): { readonly headers: Readonly<Record<string, string>> } {
+    const { jwt, resourceMetadata } = this.#settings
+    const { scopesSupported } = resourceMetadata
+    const { pathname, origin } = new URL(this.#resource(request, pathOf(request)))
+    const parts = [
+      ...(error === undefined ? [] : [`error="${error}"`]),
+      ...(jwt.length === 0 ? [] : [`resource_metadata="${origin}${METADATA_PATH}${pathname}"`]),
+      ...(scopesSupported.length === 0 ? [] : [`scope="${scopesSupported.join(' ')}"`]),
+    ]
+    return { headers: { 'www-authenticate': ['Bearer', parts.join(', ')].join(' ').trim() } }
+  }
+
+  /** The address of what is at a path, as clients know it. */
+  #resource(request: IncomingMessage, path: string): string {
+    const { resource } = this.#settings.resourceMetadata
+    const isBelow = path.startsWith(`${this.#path}/`)
+    if (resource !== undefined) {
+      return resource.replace(/\/$/, '') + (isBelow ? path.slice(this.#path.length) : '')
+    }
+    const scheme = (request.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
+    return `${scheme}://${request.headers.host ?? 'localhost'}${isBelow ? path : this.#path}`
+  }
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.replace(/[?#].*$/, '')
+}
