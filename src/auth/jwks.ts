@@ -22,7 +22,7 @@ const MAX_BYTES = 512 * 1024
 const keySetSchema = z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })) })
 
 /** The keys cannot be had, so that nothing can be said about a token. */
-export class KeysUnavailableError extends Error {
+class KeysUnavailableError extends Error {
   readonly code = 'ERR_KEYS_UNAVAILABLE'
 }
 
