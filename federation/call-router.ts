@@ -16,10 +16,16 @@ import type {
 import { isJsonObject, JsonRpcError, RawJson, rawMembers, withMembers } from '../backends/index.js'
 import { extendsTasks, runsTasks } from './capabilities.js'
 import type { CatalogKeeper } from './catalog-keeper.js'
-import { InvalidParamsError, UnknownItemError, UnknownMethodError } from './errors.js'
+import {
+  AmbiguousItemError,
+  InvalidParamsError,
+  UnknownItemError,
+  UnknownMethodError,
+} from './errors.js'
 import type { StateSealer } from './input-required.js'
 import { withFitRequests, withInnerState, withSealedState } from './input-required.js'
 import { stringIn } from './params.js'
+import type { Permit, PermitItem } from './permit.js'
 import { ReadCache } from './read-cache.js'
 import type { UriRoute } from './resource-uri.js'
 import { mapUris, urisOf } from './result-uris.js'
@@ -27,6 +33,7 @@ import { forClient } from './server-requests.js'
 import type { FederationSettings } from './settings.js'
 import { traitsOf } from './tool-traits.js'
 import type { NameRoute, View } from './view.js'
+import { annotationsOf } from './view.js'
 
 /** Links seen in results, so that reading one finds its backend without asking around. */
 const MAX_REMEMBERED_LINKS = 10_000
@@ -34,8 +41,8 @@ const MAX_REMEMBERED_LINKS = 10_000
 export interface CallRouterOptions {
   /** As they are now: a reload may change them. */
   readonly settings: () => FederationSettings
-  /** The picture that clients have now. */
-  readonly view: () => View
+  /** The picture that clients have now; with a permit, those who have it. */
+  readonly view: (permit?: Permit) => View
   /** The keepers of this server's backends by target, in order. */
   readonly keepers: () => ReadonlyMap<TargetName, CatalogKeeper>
   /** One target alone, under its original names. */
@@ -58,19 +65,16 @@ export class CallRouter {
    * Passes a call to the backend that owns what it names.
    * @throws one of `errors.ts`, or what `Backend.call` throws
    */
-  async call(call: Call): Promise<RawObject> {
+  async call(call: Call, permit?: Permit): Promise<RawObject> {
     switch (call.method) {
       case 'tools/call':
-        return this.#callTool(call)
+        return this.#callTool(call, permit)
       case 'prompts/get':
-        return this.#callNamed(
-          call,
-          this.#options.view().prompts.resolve(stringIn(call.params.value, 'name')),
-        )
+        return this.#callNamed(call, this.named('prompt', call, permit))
       case 'resources/read':
-        return this.#read(call)
+        return this.#read(call, permit)
       case 'completion/complete':
-        return this.#complete(call)
+        return this.#complete(call, permit)
       case 'tasks/get':
       case 'tasks/result':
       case 'tasks/update':
@@ -81,12 +85,64 @@ export class CallRouter {
     }
   }
 
-  /** The backend of a resource, and its own URI there; `undefined` where neither list, template nor link tells. */
-  resourceRoute(uri: string): UriRoute | undefined {
-    const listed = this.#options.view().uris.resolve(uri)
-    if (listed !== undefined) return listed
+  /**
+   * The backend of a resource, and its own URI there; `undefined` where neither list, template nor link tells.
+   * @throws UnknownItemError where the permit forbids it; AmbiguousItemError
+   */
+  resourceRoute(uri: string, method: string, permit: Permit | undefined): UriRoute | undefined {
+    const route = this.#ownerOf(uri, method, permit)
+    if (route !== undefined && !mayUse(route, uri, method, permit)) {
+      throw new UnknownItemError('resource', uri)
+    }
+    return route
+  }
+
+  #ownerOf(uri: string, method: string, permit: Permit | undefined): UriRoute | undefined {
+    const { uris } = this.#options.view()
+    try {
+      const listed = uris.resolve(uri)
+      if (listed !== undefined) return listed
+    } catch (error) {
+      if (!(error instanceof AmbiguousItemError) || permit === undefined) throw error
+      // Whom the caller knows nothing of is not told as one to choose.
+      const candidates = error.candidates.filter((it) => {
+        const route = uris.resolve(it)
+        return route !== undefined && mayUse(route, it, method, permit)
+      })
+      const [only] = candidates
+      if (candidates.length > 1) throw new AmbiguousItemError('resource', uri, candidates)
+      return only === undefined ? undefined : uris.resolve(only)
+    }
     const target = this.#links.get(uri)
     return target === undefined ? undefined : { target, uri }
+  }
+
+  /**
+   * What a call names.
+   * @throws UnknownItemError for what is not there, and for what this call may not use; AmbiguousItemError
+   */
+  named(
+    kind: 'tool' | 'prompt',
+    { method, params }: Pick<Call, 'method' | 'params'>,
+    permit: Permit | undefined,
+  ): NameRoute {
+    const name = stringIn(params.value, 'name')
+    const indexOf = (view: View) => (kind === 'tool' ? view.tools : view.prompts)
+    const all = indexOf(this.#options.view())
+    if (permit === undefined) return all.resolve(name)
+    // By its exposed name it may be used unseen; of bare names, those that the caller sees are meant.
+    const route = all.exact(name) ?? indexOf(this.#options.view(permit)).resolve(name)
+    const { arguments: given } = params.value
+    const item = {
+      kind,
+      name: route.original,
+      exposedName: route.exposed,
+      target: route.target.name,
+      annotations: annotationsOf(route.raw),
+    }
+    const isAllowed = permit.allows(item, method, isJsonObject(given) ? given : {})
+    if (!isAllowed) throw new UnknownItemError(kind, name)
+    return route
   }
 
   /** What a server has said of its resources no longer holds, of one or of all. */
@@ -94,13 +150,12 @@ export class CallRouter {
     this.#reads.forget(target, uri)
   }
 
-  async #callTool(call: Call): Promise<RawObject> {
-    const name = stringIn(call.params.value, 'name')
-    const route = this.#options.view().tools.resolve(name)
+  async #callTool(call: Call, permit: Permit | undefined): Promise<RawObject> {
+    const route = this.named('tool', call, permit)
     if (call.params.value['task'] !== undefined) {
       const server = this.#options.keepers().get(route.target.name)?.catalog?.server
       if (server !== undefined && !runsTasks(server)) {
-        throw new UnknownMethodError(`The tool "${name}" cannot be called as a task`)
+        throw new UnknownMethodError(`The tool "${route.exposed}" cannot be called as a task`)
       }
     }
     return this.#callNamed({ ...call, tool: traitsOf(route.raw) }, route)
@@ -158,9 +213,9 @@ export class CallRouter {
     return mapUris(result, (uri) => uris.expose(target, uri))
   }
 
-  async #read(call: Call): Promise<RawObject> {
+  async #read(call: Call, permit: Permit | undefined): Promise<RawObject> {
     const uri = stringIn(call.params.value, 'uri')
-    const route = this.resourceRoute(uri)
+    const route = this.resourceRoute(uri, call.method, permit)
     if (route !== undefined) {
       const { target } = route
       const params = withMembers(call.params, { uri: JSON.stringify(route.uri) })
@@ -169,14 +224,15 @@ export class CallRouter {
       if (known === undefined) this.#reads.keep(target.name, params, result)
       return this.#exposed(target, result)
     }
-    return this.#probe(call, uri)
+    return this.#probe(call, uri, permit)
   }
 
   /** Nobody listed it and nobody linked it; a server may still have it. Reading changes nothing, so all are asked. */
-  async #probe(call: Call, uri: string): Promise<RawObject> {
+  async #probe(call: Call, uri: string, permit: Permit | undefined): Promise<RawObject> {
     for (const { backend, catalog } of this.#keepers) {
       if (catalog?.server.capabilities['resources'] === undefined) continue
       if (backend.state.status !== 'ready') continue
+      if (!mayUse({ target: backend.target, uri }, uri, call.method, permit)) continue
       try {
         const result = await this.#send(backend.target, call)
         this.#links.set(uri, backend.target)
@@ -188,19 +244,20 @@ export class CallRouter {
     throw new UnknownItemError('resource', uri)
   }
 
-  async #complete(call: Call): Promise<RawObject> {
+  async #complete(call: Call, permit: Permit | undefined): Promise<RawObject> {
     const ref = call.params.value['ref']
     if (!isJsonObject(ref)) throw new InvalidParamsError('"ref" must be an object')
-    const view = this.#options.view()
     let target: Target
     let change: Record<string, string>
     if (ref['type'] === 'ref/prompt') {
-      const route = view.prompts.resolve(stringIn(ref, 'name', 'ref.name'))
+      const name = stringIn(ref, 'name', 'ref.name')
+      const params = RawJson.fromValue<JsonObject>({ name })
+      const route = this.named('prompt', { method: call.method, params }, permit)
       target = route.target
       change = { name: JSON.stringify(route.original) }
     } else if (ref['type'] === 'ref/resource') {
       const uri = stringIn(ref, 'uri', 'ref.uri')
-      const route = this.resourceRoute(uri)
+      const route = this.resourceRoute(uri, call.method, permit)
       if (route === undefined) throw new UnknownItemError('resource', uri)
       target = route.target
       change = { uri: JSON.stringify(route.uri) }
@@ -224,4 +281,18 @@ export class CallRouter {
   #someone(isLike: (server: ServerDescription) => boolean): boolean {
     return this.#keepers.some(({ catalog }) => catalog === undefined || isLike(catalog.server))
   }
+}
+
+/** A resource as a permit is asked about it. */
+export function resourceItem(target: Target, uri: string, exposedName: string): PermitItem {
+  return { kind: 'resource', name: uri, exposedName, target: target.name, annotations: {} }
+}
+
+function mayUse(
+  { target, uri }: UriRoute,
+  exposed: string,
+  method: string,
+  permit: Permit | undefined,
+): boolean {
+  return permit === undefined || permit.allows(resourceItem(target, uri, exposed), method, {})
 }

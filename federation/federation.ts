@@ -101,6 +101,11 @@ export class Federation {
     if (!isSame) this.#servers.allChanged()
   }
 
+  /** What callers may see may have changed; those who are told of lists hear of it. */
+  rulesChanged(): void {
+    this.#servers.allChanged()
+  }
+
   onState(backend: Backend, state: BackendState): void {
     this.#keeperOf(backend)?.onState(state)
   }

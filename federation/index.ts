@@ -11,6 +11,7 @@ export {
 } from './errors.js'
 export { Federation } from './federation.js'
 export type { Collision } from './naming.js'
+export type { Permit, PermitItem } from './permit.js'
 export type { FederationSettings } from './settings.js'
 export { federationSchema } from './settings.js'
 export type { CacheHint, ServerSelf, VirtualServer } from './virtual-server.js'

@@ -3,8 +3,8 @@
  * Built once per change and never changed after, so that a list is a look-up and a call finds its owner without
  * a search.
  */
-import type { RawObject, Target } from '../backends/index.js'
-import { RawJson, withMembers } from '../backends/index.js'
+import type { JsonObject, RawObject, Target } from '../backends/index.js'
+import { isJsonObject, RawJson, withMembers } from '../backends/index.js'
 import { runsTasks } from './capabilities.js'
 import type { BackendCatalog, CatalogKind, Item } from './catalog.js'
 import { LISTS } from './catalog.js'
@@ -14,6 +14,7 @@ import type { Collision, Named, Naming, Offer } from './naming.js'
 import { nameItems } from './naming.js'
 import type { Pattern } from './pattern.js'
 import { globPattern, matches } from './pattern.js'
+import type { Permit, PermitItem } from './permit.js'
 import { UriIndex } from './resource-uri.js'
 import { mapToolUris } from './result-uris.js'
 import { forLegacy, forModern, withoutTasks } from './tool-traits.js'
@@ -26,6 +27,7 @@ export interface ViewMember {
 
 export interface NameRoute {
   readonly target: Target
+  readonly exposed: string
   readonly original: string
   /** The definition as the backend wrote it. */
   readonly raw: RawObject
@@ -42,15 +44,20 @@ export interface View {
   readonly modernLists: Readonly<Record<CatalogKind, string>>
 }
 
-export function buildView(members: readonly ViewMember[], naming: Naming): View {
+/** With a permit, only what it shows: names are made as if all were there, so that nobody's depend on who asks. */
+export function buildView(members: readonly ViewMember[], naming: Naming, permit?: Permit): View {
   const offers = (kind: CatalogKind): Offer[] =>
     members.map(({ target, catalog }) => ({ target, items: catalog.items[kind] }))
   const chosen = (kind: CatalogKind): Offer[] => offers(kind).map(chooseItems)
 
-  const tools = nameItems(chosen('tools'), naming)
-  const prompts = nameItems(chosen('prompts'), naming)
+  const allTools = nameItems(chosen('tools'), naming)
+  const allPrompts = nameItems(chosen('prompts'), naming)
   const uris = new UriIndex(offers('resources'), offers('templates'))
   const { changesUris } = uris
+  const shown = (kind: PermitItem['kind'], items: readonly Named[]): readonly Named[] =>
+    permit === undefined ? items : items.filter((it) => permit.shows(permitItem(kind, it)))
+  const tools = { ...allTools, named: shown('tool', allTools.named) }
+  const prompts = { ...allPrompts, named: shown('prompt', allPrompts.named) }
   const withTasks = new Set(
     members.filter(({ catalog }) => runsTasks(catalog.server)).map(({ target }) => target),
   )
@@ -63,8 +70,8 @@ export function buildView(members: readonly ViewMember[], naming: Naming): View 
   const lists = {
     tools: toolsFor(forLegacy),
     prompts: arrayText(prompts.named, itemText('prompts')),
-    resources: arrayText(uris.resources, itemText('resources')),
-    templates: arrayText(uris.templates, itemText('templates')),
+    resources: arrayText(shown('resource', uris.resources), itemText('resources')),
+    templates: arrayText(shown('resource', uris.templates), itemText('templates')),
   }
   const isAlike = tools.named.every(({ item: { raw } }) => forModern(raw) === forLegacy(raw))
   return {
@@ -77,6 +84,21 @@ export function buildView(members: readonly ViewMember[], naming: Naming): View 
   }
 }
 
+function permitItem(kind: PermitItem['kind'], { exposed, target, item }: Named): PermitItem {
+  return {
+    kind,
+    name: item.key,
+    exposedName: exposed,
+    target: target.name,
+    annotations: annotationsOf(item.raw),
+  }
+}
+
+/** What a definition says of itself; of tools alone it says something that matters. */
+export function annotationsOf({ value: { annotations } }: RawObject): JsonObject {
+  return isJsonObject(annotations) ? annotations : {}
+}
+
 /** Exposed name → who serves it under which name. */
 class NameIndex {
   readonly #kind: ItemKind
@@ -86,7 +108,7 @@ class NameIndex {
   constructor(kind: ItemKind, named: readonly Named[]) {
     this.#kind = kind
     for (const { exposed, target, item } of named) {
-      this.#exposed.set(exposed, { target, original: item.key, raw: item.raw })
+      this.#exposed.set(exposed, { target, exposed, original: item.key, raw: item.raw })
       const others = this.#bare.get(item.key)
       if (others === undefined) this.#bare.set(item.key, [exposed])
       else others.push(exposed)
@@ -95,6 +117,11 @@ class NameIndex {
 
   get size(): number {
     return this.#exposed.size
+  }
+
+  /** The owner of an exposed name, and of nothing else. */
+  exact(name: string): NameRoute | undefined {
+    return this.#exposed.get(name)
   }
 
   /**

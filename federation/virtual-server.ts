@@ -16,8 +16,9 @@ import type {
   ToolTraits,
 } from '../backends/index.js'
 import { EMPTY_OBJECT, isJsonObject, RawJson } from '../backends/index.js'
+import { LRUCache } from 'lru-cache'
 import type { CallRouterOptions } from './call-router.js'
-import { CallRouter } from './call-router.js'
+import { CallRouter, resourceItem } from './call-router.js'
 import { extendsTasks, mayOffer, mergeCapabilities, mergeInstructions } from './capabilities.js'
 import type { CatalogKind } from './catalog.js'
 import { LISTS } from './catalog.js'
@@ -26,6 +27,7 @@ import type { Unavailable } from './errors.js'
 import { ListUnavailableError, UnknownItemError, UnknownMethodError } from './errors.js'
 import type { Collision } from './naming.js'
 import { stringIn } from './params.js'
+import type { Permit } from './permit.js'
 import type { UriRoute } from './resource-uri.js'
 import { traitsOf } from './tool-traits.js'
 import type { View } from './view.js'
@@ -63,16 +65,23 @@ export const NOT_CACHED: CacheHint = { ttlMs: 0, scope: 'private' }
 
 const META_UNAVAILABLE = 'mcp-junction.dev/unavailable'
 
+type Listener = (changed: readonly ChangedList[]) => void
+type Lists = View['lists']
+
+/** Pictures kept for callers who may see different things. */
+const MAX_RESTRICTED = 200
+
 export class VirtualServer {
   readonly #options: VirtualServerOptions
   readonly #router: CallRouter
-  readonly #listeners = new Set<(changed: readonly ChangedList[]) => void>()
+  readonly #listeners = new Map<Listener, { readonly permit: Permit | undefined; told: Lists }>()
   #view: View | undefined
-  #announced: View['lists'] | undefined
+  /** What those see who may not see everything, by the keys of their permits. */
+  readonly #restricted = new LRUCache<string, View>({ max: MAX_RESTRICTED })
 
   constructor(options: VirtualServerOptions) {
     this.#options = options
-    this.#router = new CallRouter({ ...options, view: () => this.#currentView() })
+    this.#router = new CallRouter({ ...options, view: (permit) => this.#currentView(permit) })
   }
 
   /** What this server says of itself; no backend is asked. */
@@ -99,7 +108,7 @@ export class VirtualServer {
    * A whole list from memory. Missing or old parts are named in its `_meta`.
    * @throws ListUnavailableError
    */
-  async list(kind: CatalogKind, era: Era): Promise<ListAnswer> {
+  async list(kind: CatalogKind, era: Era, permit?: Permit): Promise<ListAnswer> {
     const keepers = this.#keepers
     const unsettled = keepers.filter((keeper) => !keeper.settled)
     if (unsettled.length > 0) {
@@ -113,23 +122,23 @@ export class VirtualServer {
     }
     const meta =
       unavailable.length === 0 ? undefined : JSON.stringify({ [META_UNAVAILABLE]: unavailable })
-    const view = this.#currentView()
+    const view = this.#currentView(permit)
     const array = (era === 'modern' ? view.modernLists : view.lists)[kind]
     return {
       result: listResult(LISTS[kind].member, array, meta),
-      cache: unavailable.length > 0 ? NOT_CACHED : this.#cacheHint(kind),
+      cache: unavailable.length > 0 ? NOT_CACHED : this.#cacheHint(kind, permit),
     }
   }
 
-  /** As fresh as the least fresh of its parts, and for everybody only where all of them are. */
-  #cacheHint(kind: CatalogKind): CacheHint {
+  /** As fresh as the least fresh of its parts, and for everybody only where all of them are, and all see the same. */
+  #cacheHint(kind: CatalogKind, permit: Permit | undefined): CacheHint {
     const parts = this.#keepers.flatMap(({ catalog }) =>
       catalog?.server.capabilities[LISTS[kind].capability] === undefined ? [] : catalog,
     )
     const hints = parts.map(({ freshness }) => freshness[kind])
     if (hints.length === 0 || hints.includes(undefined)) return NOT_CACHED
     const until = Math.min(...hints.map((it) => it?.until ?? 0))
-    const isPublic = hints.every((it) => it?.scope === 'public')
+    const isPublic = permit === undefined && hints.every((it) => it?.scope === 'public')
     return { ttlMs: Math.max(0, until - Date.now()), scope: isPublic ? 'public' : 'private' }
   }
 
@@ -156,13 +165,13 @@ export class VirtualServer {
    * Passes a call to the backend that owns what it names.
    * @throws one of `errors.ts`, or what `Backend.call` throws
    */
-  call(call: Call): Promise<RawObject> {
-    return this.#router.call(call)
+  call(call: Call, permit?: Permit): Promise<RawObject> {
+    return this.#router.call(call, permit)
   }
 
-  /** What a tool's definition says to those who call it. @throws UnknownItemError, AmbiguousItemError */
-  traitsOf(name: string): ToolTraits {
-    return traitsOf(this.#currentView().tools.resolve(name).raw)
+  /** What a tool's definition says to those who call it so. @throws UnknownItemError, AmbiguousItemError */
+  traitsOf(call: Pick<Call, 'method' | 'params'>, permit?: Permit): ToolTraits {
+    return traitsOf(this.#router.named('tool', call, permit).raw)
   }
 
   /** Tells the servers that know the caller's roots that they are others now. */
@@ -179,11 +188,13 @@ export class VirtualServer {
    * Follows a resource: the caller is told of changes, under the URI by which it knows the resource.
    * @throws one of `errors.ts`, or what `Backend.subscribe` throws
    */
-  async subscribe(caller: Caller, params: RawObject): Promise<RawObject> {
-    const { target, uri, backend } = this.#followed(params)
+  async subscribe(caller: Caller, params: RawObject, permit?: Permit): Promise<RawObject> {
+    const { target, uri, backend } = this.#followed(params, permit)
     await backend.subscribe(caller, uri, (changed) => {
       this.#router.forgetReads(target.name, changed)
       const exposed = this.#currentView().uris.expose(target, changed)
+      // Rules may have become others since.
+      if (permit?.shows(resourceItem(target, changed, exposed)) === false) return
       caller.notify({
         method: 'notifications/resources/updated',
         params: RawJson.fromValue<JsonObject>({ uri: exposed }),
@@ -194,14 +205,17 @@ export class VirtualServer {
 
   /** @throws as `subscribe` */
   async unsubscribe(caller: Caller, params: RawObject): Promise<RawObject> {
-    const { uri, backend } = this.#followed(params)
+    const { uri, backend } = this.#followed(params, undefined)
     await backend.unsubscribe(caller, uri)
     return EMPTY_OBJECT
   }
 
-  #followed(params: RawObject): UriRoute & { readonly backend: Backend } {
+  #followed(
+    params: RawObject,
+    permit: Permit | undefined,
+  ): UriRoute & { readonly backend: Backend } {
     const uri = stringIn(params.value, 'uri')
-    const route = this.#router.resourceRoute(uri)
+    const route = this.#router.resourceRoute(uri, 'resources/subscribe', permit)
     const keeper = route && this.#options.keepers().get(route.target.name)
     if (route === undefined || keeper === undefined) throw new UnknownItemError('resource', uri)
     const { resources } = keeper.catalog?.server.capabilities ?? {}
@@ -225,10 +239,9 @@ export class VirtualServer {
     await this.#options.keepers().get(replyTo.target)?.backend.progress(replyTo, params)
   }
 
-  /** Calls `listener` with the lists that clients see changed. Returns the way to stop. */
-  onListChanged(listener: (changed: readonly ChangedList[]) => void): () => void {
-    this.#announced ??= this.#currentView().lists
-    this.#listeners.add(listener)
+  /** Calls `listener` with the lists that it sees changed. Returns the way to stop. */
+  onListChanged(listener: Listener, permit?: Permit): () => void {
+    this.#listeners.set(listener, { permit, told: this.#currentView(permit).lists })
     return () => this.#listeners.delete(listener)
   }
 
@@ -240,39 +253,54 @@ export class VirtualServer {
   /** The catalog of a backend is new, or, without one, the settings are: the next look sees it. */
   invalidate(target?: TargetName): void {
     this.#view = undefined
+    this.#restricted.clear()
     if (target !== undefined) this.#router.forgetReads(target)
   }
 
   /** Tells the listeners which lists they see changed since they were last told. */
   announce(): void {
-    if (this.#listeners.size === 0) {
-      this.#announced = undefined
-      return
+    // Most of them saw the same before, and see the same now: long texts are compared once.
+    const known = new Map<Lists, Map<Lists, readonly ChangedList[]>>()
+    for (const [listener, entry] of this.#listeners) {
+      const before = entry.told
+      const { lists } = this.#currentView(entry.permit)
+      entry.told = lists
+      const verdicts = known.get(before) ?? new Map<Lists, readonly ChangedList[]>()
+      known.set(before, verdicts)
+      const changed = verdicts.get(lists) ?? changedLists(before, lists)
+      verdicts.set(lists, changed)
+      if (changed.length > 0) listener(changed)
     }
-    const before = this.#announced
-    const { lists } = this.#currentView()
-    this.#announced = lists
-    if (before === undefined) return
-    const changed = (['tools', 'prompts', 'resources'] as const).filter(
-      (kind) =>
-        lists[kind] !== before[kind] ||
-        (kind === 'resources' && lists.templates !== before.templates),
-    )
-    if (changed.length > 0) for (const listener of this.#listeners) listener(changed)
   }
 
   get #keepers(): readonly CatalogKeeper[] {
     return [...this.#options.keepers().values()]
   }
 
-  #currentView(): View {
-    if (this.#view !== undefined) return this.#view
+  #currentView(permit?: Permit): View {
+    if (permit === undefined) return (this.#view ??= this.#build(undefined))
+    const { key } = permit
+    const known = this.#restricted.get(key)
+    if (known !== undefined) return known
+    const view = this.#build(permit)
+    this.#restricted.set(key, view)
+    return view
+  }
+
+  #build(permit: Permit | undefined): View {
     const { alone } = this.#options
     const members = this.#keepers.flatMap(({ backend: { target }, catalog }) =>
       catalog === undefined
         ? []
         : [{ target: alone ? { ...target, prefix: '' } : target, catalog }],
     )
-    return (this.#view = buildView(members, this.#options.settings().naming))
+    return buildView(members, this.#options.settings().naming, permit)
   }
+}
+
+function changedLists(before: Lists, now: Lists): readonly ChangedList[] {
+  return (['tools', 'prompts', 'resources'] as const).filter(
+    (kind) =>
+      now[kind] !== before[kind] || (kind === 'resources' && now.templates !== before.templates),
+  )
 }

@@ -11,6 +11,7 @@ import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
 import type { CatalogKeeper } from '../federation/index.js'
 import { Federation } from '../federation/index.js'
 import { Access } from './auth/access.js'
+import { Policy } from './auth/policy.js'
 import type { Config } from './config/schema.js'
 import type { AdminParts } from './http/admin-app.js'
 import { createAdminApp } from './http/admin-app.js'
@@ -33,6 +34,7 @@ import {
   logCatalog,
   logChange,
   logCollisions,
+  logDenial,
   logSource,
   ProblemLog,
   StateLog,
@@ -113,6 +115,10 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   )
   const sessions = new SessionStore(config.sessions, keys, ({ seed }) => registry.release(seed.uid))
   const callers = new ModernCallers(config.sessions.idleTimeoutMs, (key) => registry.release(key))
+  const policy = new Policy(config.authorization, (denial) => {
+    logDenial(logger, denial)
+    metrics.denied(denial)
+  })
   const endpointOptions: EndpointOptions = {
     sessions,
     callers,
@@ -123,6 +129,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       if (name === '') return federation.merged
       return name.includes('/') ? federation.group(name) : federation.single(name)
     },
+    permitFor: (asker) => policy.permitFor(asker),
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),
   }
   const endpoint = new McpEndpoint(endpointOptions)
@@ -198,6 +205,8 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     apply: (changed) => {
       current = changed
       access.update(changed.authentication)
+      policy.update(changed.authorization)
+      federation.rulesChanged()
       applyTargets()
       discovery.update(wantedOf(changed))
       metrics.configReloaded('applied')

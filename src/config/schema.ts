@@ -8,6 +8,8 @@ import {
   mcpServersSchema,
   targetEntrySchema,
 } from '../../discovery/index.js'
+import type { AuthorizationSettings } from '../auth/policy.js'
+import { authorizationSchema } from '../auth/policy.js'
 import type { AuthenticationSettings } from '../auth/settings.js'
 import { authenticationSchema } from '../auth/settings.js'
 import type { FederationSettings } from '../../federation/index.js'
@@ -33,6 +35,7 @@ export interface Config {
   readonly resources: readonly BackendResource[]
   readonly kubernetes: KubernetesSettings
   readonly authentication: AuthenticationSettings
+  readonly authorization: AuthorizationSettings
   readonly federation: FederationSettings
   readonly sessions: SessionSettings
 }
@@ -58,6 +61,9 @@ export const configSchema = z
     authentication: authenticationSchema
       .prefault({})
       .describe('Who may use the gateway, and how they show who they are.'),
+    authorization: authorizationSchema
+      .prefault({})
+      .describe('What those who are let in may see and use.'),
     kubernetes: kubernetesSchema
       .prefault({})
       .describe('The cluster in which Services are looked for; only used when something is.'),

@@ -12,7 +12,8 @@ import {
   errorText,
   notificationText,
 } from '../../backends/index.js'
-import type { VirtualServer } from '../../federation/index.js'
+import type { Permit, VirtualServer } from '../../federation/index.js'
+import type { Asker } from '../auth/policy.js'
 import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
 import type { ModernCallers } from '../session/modern-callers.js'
@@ -38,6 +39,8 @@ export interface EndpointOptions {
   readonly maxBodyBytes: number
   /** The virtual server of a path: '' is the whole federation, else a target's name. */
   readonly serverOf: (name: string) => VirtualServer | undefined
+  /** What a caller may see and use; `undefined` for everything. */
+  readonly permitFor: (asker: Asker) => Permit | undefined
   /** A fault of ours, with nothing about it told to the client. */
   readonly onInternalError: (error: unknown) => void
 }
@@ -111,7 +114,8 @@ export class McpEndpoint {
     const messages = await readRequest(request, this.#options.maxBodyBytes)
     if (Array.isArray(messages)) {
       const session = this.#session(request, name, principal)
-      return this.#batch(messages, response, server, session)
+      const permit = this.#permit(request, principal, session)
+      return this.#batch(messages, response, server, session, permit)
     }
     const id = messages.kind === 'request' ? messages.id : undefined
     const version = request.headers['mcp-protocol-version']
@@ -122,13 +126,11 @@ export class McpEndpoint {
         return this.#modern.handle(request, messages, response, server, principal)
       case 'initialize':
         return this.#initialize(messages as RequestMessage, response, server, name, principal)
-      case 'legacy':
-        return this.#message(
-          messages,
-          response,
-          server,
-          this.#session(request, name, principal, id),
-        )
+      case 'legacy': {
+        const session = this.#session(request, name, principal, id)
+        const permit = this.#permit(request, principal, session)
+        return this.#message(messages, response, server, session, permit)
+      }
     }
   }
 
@@ -156,6 +158,7 @@ export class McpEndpoint {
     response: ServerResponse,
     server: VirtualServer,
     session: Session,
+    permit: Permit | undefined,
   ): void {
     if (message.kind !== 'request') {
       this.#hear(message, server, session)
@@ -163,7 +166,7 @@ export class McpEndpoint {
       return
     }
     const reply = this.#reply(response, session, 1, false)
-    this.#answer(message, reply, server, session)
+    this.#answer(message, reply, server, session, permit)
   }
 
   #batch(
@@ -171,6 +174,7 @@ export class McpEndpoint {
     response: ServerResponse,
     server: VirtualServer,
     session: Session,
+    permit: Permit | undefined,
   ): void {
     if (session.seed.protocolVersion !== BATCH_VERSION) {
       throw new RefusedError(400, `batches exist in revision ${BATCH_VERSION} only`)
@@ -188,7 +192,7 @@ export class McpEndpoint {
       if (message instanceof InvalidMessageError) {
         reply?.answer(errorText(message.id, new JsonRpcError(message.rpcCode, message.message)))
       } else if (message.kind !== 'request') this.#hear(message, server, session)
-      else if (reply !== undefined) this.#answer(message, reply, server, session)
+      else if (reply !== undefined) this.#answer(message, reply, server, session, permit)
     }
     if (reply === undefined) response.writeHead(202).end()
   }
@@ -214,13 +218,14 @@ export class McpEndpoint {
     reply: PostResponse,
     server: VirtualServer,
     session: Session,
+    permit: Permit | undefined,
   ): void {
     const { tokens, onInternalError } = this.#options
     if (message.method === 'initialize') {
       const answer = new JsonRpcError(ErrorCode.InvalidRequest, '"initialize" cannot be in a batch')
       return reply.answer(errorText(message.id, answer))
     }
-    answerRequest(server, session, message, reply, tokens, onInternalError)
+    answerRequest(server, session, message, reply, tokens, onInternalError, permit)
       .then((text) => reply.answer(text))
       .catch(onInternalError)
   }
@@ -245,12 +250,13 @@ export class McpEndpoint {
     } else stream.resume(response, resumed.sequence)
     // The stream of a call that is resumed carries what belongs to that call and nothing else.
     if (this.#general.has(stream)) {
+      const permit = this.#permit(request, principal, session)
       session.attach(stream, () =>
         server.onListChanged((changed) => {
           for (const kind of changed) {
             session.notify(notificationText(`notifications/${kind}/list_changed`))
           }
-        }),
+        }, permit),
       )
     }
     const leave = this.#keepAlive.add(stream)
@@ -258,6 +264,10 @@ export class McpEndpoint {
       session.touch()
       leave()
     })
+  }
+
+  #permit(request: IncomingMessage, principal: Principal, { seed }: Session): Permit | undefined {
+    return this.#options.permitFor({ principal, request, client: seed.client })
   }
 
   #streamsOf(session: Session): ResumableStreams {

@@ -30,7 +30,7 @@ import {
   withMembers,
   withMeta,
 } from '../../backends/index.js'
-import type { CatalogKind, ServerSelf, VirtualServer } from '../../federation/index.js'
+import type { CatalogKind, Permit, ServerSelf, VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError, UnknownMethodError } from '../../federation/index.js'
 import { DuplicateRequestError, toJsonRpcError } from '../errors.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
@@ -54,13 +54,18 @@ export async function answerRequest(
   way: WayBack,
   tokens: ReplyTokens,
   onInternalError: (error: unknown) => void,
+  permit: Permit | undefined,
 ): Promise<string | undefined> {
   const cancellation = session.begin(request.id)
   if (cancellation === undefined)
     return errorText(request.id, toJsonRpcError(new DuplicateRequestError()))
   try {
-    const result = await perform(server, session, request, () =>
-      callOf(session, request, cancellation, way, tokens),
+    const result = await perform(
+      server,
+      session,
+      request,
+      () => callOf(session, request, cancellation, way, tokens),
+      permit,
     )
     return resultText(request.id, legacyResult(result))
   } catch (error) {
@@ -155,21 +160,22 @@ async function perform(
   session: Session,
   request: RequestMessage,
   call: () => Call,
+  permit: Permit | undefined,
 ): Promise<RawObject> {
   const { method, params } = request
   if (method === 'ping') return EMPTY_OBJECT
   if (method === 'logging/setLevel') return setLogLevel(server, session, params)
-  if (method === 'resources/subscribe') return server.subscribe(session.caller, params)
+  if (method === 'resources/subscribe') return server.subscribe(session.caller, params, permit)
   if (method === 'resources/unsubscribe') return server.unsubscribe(session.caller, params)
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
-  if (list === undefined) return server.call(call())
+  if (list === undefined) return server.call(call(), permit)
   const [kind, capability] = list
   if (!session.seed.promised.includes(capability) && !server.offers(capability)) {
     throw new UnknownMethodError(`Method not found: ${method}`)
   }
   // Lists are given whole, so there is no cursor that we ever gave out.
   if (params.value['cursor'] !== undefined) throw new InvalidParamsError('unknown cursor')
-  return (await server.list(kind, 'legacy')).result
+  return (await server.list(kind, 'legacy', permit)).result
 }
 
 /** The level holds for the session: servers it uses are told now, others when it comes to use them. */

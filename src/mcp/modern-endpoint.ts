@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestMessage } from '../../backends/index.js'
 import { CallCancelledError, Cancellation, errorText, resultText } from '../../backends/index.js'
-import type { VirtualServer } from '../../federation/index.js'
+import type { Permit, VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
 import type { EndpointOptions } from './endpoint.js'
@@ -40,12 +40,14 @@ export class ModernEndpoint {
       const { error, status } = modernError(cause, request.capabilities, onInternalError)
       response.answer(errorText(request.id, error), status)
     }
+    const { client } = request
+    const permit = this.#options.permitFor({ principal, request: incoming, client })
     try {
       requireMethod(server, request)
       if (request.method === 'subscriptions/listen') {
-        return await this.#listen(request, response, cancellation, server, principal)
+        return await this.#listen(request, response, cancellation, server, principal, permit)
       }
-      if (request.method === 'tools/call') this.#checkParams(incoming, request, server)
+      if (request.method === 'tools/call') this.#checkParams(incoming, request, server, permit)
       const { callers } = this.#options
       const result = await performModern(
         server,
@@ -54,6 +56,7 @@ export class ModernEndpoint {
         response,
         callers,
         principal.id,
+        permit,
       )
       response.answer(resultText(request.id, result), 200)
     } catch (cause) {
@@ -67,9 +70,15 @@ export class ModernEndpoint {
     for (const listen of this.#listens) listen.finish()
   }
 
-  #checkParams(incoming: IncomingMessage, request: ModernRequest, server: VirtualServer): void {
+  #checkParams(
+    incoming: IncomingMessage,
+    request: ModernRequest,
+    server: VirtualServer,
+    permit: Permit | undefined,
+  ): void {
     const { name } = request.params.value
-    if (typeof name === 'string') checkParamHeaders(incoming, request, server.traitsOf(name))
+    if (typeof name !== 'string') return
+    checkParamHeaders(incoming, request, server.traitsOf(request, permit))
   }
 
   async #listen(
@@ -78,10 +87,11 @@ export class ModernEndpoint {
     cancellation: Cancellation,
     server: VirtualServer,
     principal: Principal,
+    permit: Permit | undefined,
   ): Promise<void> {
     const { callers, onCallerGone } = this.#options
     const caller = callers.of(principal.id, request.capabilities)
-    const listen = new ModernListen(server, request, response, caller)
+    const listen = new ModernListen(server, request, response, caller, permit)
     const end = (): void => {
       this.#listens.delete(listen)
       listen.stop()

@@ -12,7 +12,7 @@ import {
   resultText,
   withMeta,
 } from '../../backends/index.js'
-import type { VirtualServer } from '../../federation/index.js'
+import type { Permit, VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError } from '../../federation/index.js'
 import type { ModernRequest } from './modern-request.js'
 import type { ModernResponse } from './modern-response.js'
@@ -23,6 +23,7 @@ const MAX_RESOURCES = 1_000
 
 export class ModernListen {
   readonly #server: VirtualServer
+  readonly #permit: Permit | undefined
   readonly #request: ModernRequest
   readonly #response: ModernResponse
   readonly #caller: Caller
@@ -37,8 +38,10 @@ export class ModernListen {
     request: ModernRequest,
     response: ModernResponse,
     caller: Caller,
+    permit: Permit | undefined,
   ) {
     this.#server = server
+    this.#permit = permit
     this.#request = request
     this.#response = response
     this.#caller = {
@@ -75,7 +78,7 @@ export class ModernListen {
       for (const kind of changed) {
         if (lists.includes(kind)) this.#send(`notifications/${kind}/list_changed`, NOTHING)
       }
-    })
+    }, this.#permit)
   }
 
   /** The gateway is done: says so, so that the client knows that nothing was lost. */
@@ -108,7 +111,8 @@ export class ModernListen {
     }
     const followed = await Promise.allSettled(
       wanted.map(async (uri) => {
-        await this.#server.subscribe(this.#caller, RawJson.fromValue<JsonObject>({ uri }))
+        const params = RawJson.fromValue<JsonObject>({ uri })
+        await this.#server.subscribe(this.#caller, params, this.#permit)
         return uri
       }),
     )

@@ -30,6 +30,8 @@ export interface ModernRequest {
   /** Without what belongs to this hop. */
   readonly params: RawObject
   readonly capabilities: JsonObject
+  /** What the client calls itself; nothing to rely on. */
+  readonly client: { readonly name: string; readonly version: string }
   readonly logLevel: LogLevel | undefined
   readonly progressToken: RequestId | undefined
 }
@@ -81,8 +83,17 @@ export function readModernRequest(
     method,
     params: withMeta(params, OF_THIS_HOP),
     capabilities,
+    client: clientOf(meta[MetaKey.clientInfo]),
     logLevel: isLogLevel(logLevel) ? logLevel : undefined,
     progressToken: hasToken ? (progressToken as RequestId) : undefined,
+  }
+}
+
+function clientOf(info: unknown): ModernRequest['client'] {
+  const { name, version } = isJsonObject(info) ? info : {}
+  return {
+    name: typeof name === 'string' ? name.slice(0, 128) : '',
+    version: typeof version === 'string' ? version.slice(0, 128) : '',
   }
 }
 

@@ -22,7 +22,7 @@ import {
   withMembers,
   withMeta,
 } from '../../backends/index.js'
-import type { CacheHint, CatalogKind, VirtualServer } from '../../federation/index.js'
+import type { CacheHint, CatalogKind, Permit, VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError, NOT_CACHED, UnknownMethodError } from '../../federation/index.js'
 import { toJsonRpcError } from '../errors.js'
 import type { ModernCallers } from '../session/modern-callers.js'
@@ -85,6 +85,7 @@ export async function performModern(
   response: ModernResponse,
   callers: ModernCallers,
   principal: string,
+  permit: Permit | undefined,
 ): Promise<RawObject> {
   const { method, params } = request
   const { serverInfo } = server.describe('modern')
@@ -93,7 +94,7 @@ export async function performModern(
   if (list !== undefined) {
     // Lists are given whole, so there is no cursor that we ever gave out.
     if (params.value['cursor'] !== undefined) throw new InvalidParamsError('unknown cursor')
-    const { result, cache } = await server.list(list, 'modern')
+    const { result, cache } = await server.list(list, 'modern', permit)
     return stamped(result, serverInfo, cache)
   }
   const caller = callers.of(principal, request.capabilities)
@@ -114,7 +115,7 @@ export async function performModern(
     ask: undefined,
     withdraw: () => undefined,
   }
-  const result = await server.call(call)
+  const result = await server.call(call, permit)
   const isComplete = result.value['resultType'] === undefined
   return stamped(
     result,

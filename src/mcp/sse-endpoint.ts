@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message } from '../../backends/index.js'
 import { notificationText, sseMessage } from '../../backends/index.js'
-import type { VirtualServer } from '../../federation/index.js'
+import type { Permit, VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
 import type { Session } from '../session/session.js'
@@ -80,7 +80,7 @@ export class SseEndpoint {
       }
       const message = await readRequest(request, this.#options.maxBodyBytes)
       if (Array.isArray(message)) throw new RefusedError(400, 'this revision has no batches')
-      this.#take(message, connection)
+      this.#take(message, connection, request)
       response.writeHead(202).end()
     })
   }
@@ -91,7 +91,7 @@ export class SseEndpoint {
     for (const { stream } of this.#connections.values()) stream.end()
   }
 
-  #take(message: Message, connection: Connection): void {
+  #take(message: Message, connection: Connection, request: IncomingMessage): void {
     const server = this.#options.serverOf('')
     if (server === undefined) throw new RefusedError(404, 'there is no MCP server here')
     const id = message.kind === 'request' ? message.id : undefined
@@ -112,21 +112,24 @@ export class SseEndpoint {
         sessions,
         negotiate,
       )
-      if (opened !== undefined) this.#begin(connection, server, opened)
+      if (opened !== undefined) this.#begin(connection, server, opened, request)
       return connection.stream.write(sseMessage(answer))
     }
     const { session } = connection
     if (session === undefined) {
       throw new RefusedError(400, 'begin with "initialize"', { id })
     }
-    this.#hear(message, server, session, connection.stream)
+    const permit = this.#permit(request, connection, session)
+    this.#hear(message, server, session, connection.stream, permit)
   }
 
   #begin(
     connection: Connection,
     server: VirtualServer,
     { session, token }: { readonly session: Session; readonly token: string },
+    request: IncomingMessage,
   ): void {
+    const permit = this.#permit(request, connection, session)
     const { stream } = connection
     connection.session = session
     connection.end = () => this.#options.sessions.end(token, session)
@@ -141,11 +144,25 @@ export class SseEndpoint {
           for (const kind of changed) {
             session.notify(notificationText(`notifications/${kind}/list_changed`))
           }
-        }),
+        }, permit),
     )
   }
 
-  #hear(message: Message, server: VirtualServer, session: Session, stream: EventStream): void {
+  #permit(
+    request: IncomingMessage,
+    { principal }: Connection,
+    { seed }: Session,
+  ): Permit | undefined {
+    return this.#options.permitFor({ principal, request, client: seed.client })
+  }
+
+  #hear(
+    message: Message,
+    server: VirtualServer,
+    session: Session,
+    stream: EventStream,
+    permit: Permit | undefined,
+  ): void {
     const { tokens, onInternalError } = this.#options
     if (message.kind === 'notification') {
       return hearNotification(server, session, message, tokens)
@@ -159,7 +176,7 @@ export class SseEndpoint {
         return true
       },
     }
-    answerRequest(server, session, message, way, tokens, onInternalError)
+    answerRequest(server, session, message, way, tokens, onInternalError, permit)
       .then((text) => {
         if (text !== undefined) stream.write(sseMessage(text))
       })

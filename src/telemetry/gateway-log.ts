@@ -2,6 +2,7 @@
 import type { Backend, BackendState, RegistryChange, Target } from '../../backends/index.js'
 import type { Problem, SourceReport } from '../../discovery/index.js'
 import type { CatalogKeeper, Collision } from '../../federation/index.js'
+import type { Denial } from '../auth/policy.js'
 import type { Logger } from './logging.js'
 
 /** Says how backends are: once for each change, not for each attempt. */
@@ -62,6 +63,13 @@ export function logChange(logger: Logger, change: RegistryChange): void {
     return [kind, more > 0 ? [...names.slice(0, MAX_NAMES), `and ${more} more`] : names]
   })
   logger.info(Object.fromEntries(summary), 'targets applied')
+}
+
+/** A use that was denied. Told at every level but silence, as who watches over rules needs all of them. */
+export function logDenial(logger: Logger, { principal, item, method }: Denial): void {
+  const { kind, name, target } = item
+  const { id, name: who } = principal
+  logger.warn({ principal: id, who, method, target, [kind]: name.slice(0, 256) }, 'denied')
 }
 
 export function logSource(logger: Logger, { source, ready, reason }: SourceReport): void {

@@ -6,6 +6,7 @@ import type { ObservableResult } from '@opentelemetry/api'
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Denial } from '../auth/policy.js'
 import type { SourceReport } from '../../discovery/index.js'
 import type { CatalogKeeper } from '../../federation/index.js'
 import { eraOf, transportOf } from '../reports.js'
@@ -29,6 +30,10 @@ export class Metrics {
   readonly #meter = this.#provider.getMeter('mcp-junction', VERSION)
   readonly #reloads = this.#meter.createCounter('mcp_junction_config_reloads', {
     description: 'Configurations applied or refused since the start.',
+  })
+
+  readonly #denied = this.#meter.createCounter('mcp_junction_denied', {
+    description: 'Uses of tools, prompts and resources that rules denied.',
   })
 
   constructor(state: MetricsState) {
@@ -69,6 +74,12 @@ export class Metrics {
 
   configReloaded(outcome: 'applied' | 'refused'): void {
     this.#reloads.add(1, { outcome })
+  }
+
+  /** Only names of tools and prompts become labels: those are as many as the catalogs have. */
+  denied({ item: { kind, name, target } }: Denial): void {
+    const label = kind === 'resource' ? '_other' : name
+    this.#denied.add(1, { kind, name: label, target, reason: 'rule' })
   }
 
   /** Answers a scrape. */

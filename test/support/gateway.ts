@@ -23,6 +23,7 @@ export interface GatewayConfig {
   readonly sessions?: JsonObject
   readonly kubernetes?: JsonObject
   readonly authentication?: JsonObject
+  readonly authorization?: JsonObject
   readonly admin?: JsonObject | false
 }
 

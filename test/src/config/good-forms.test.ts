@@ -89,6 +89,7 @@ describe('a configuration', () => {
         mode: 'off',
         resourceMetadata: { scopesSupported: [] },
       },
+      authorization: { rules: [] },
       kubernetes: {
         address: 'service',
         backends: false,

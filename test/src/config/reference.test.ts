@@ -48,6 +48,7 @@ describe('the JSON Schema', () => {
       'targets',
       'mcpServers',
       'authentication',
+      'authorization',
       'kubernetes',
       'federation',
       'sessions',

@@ -1,0 +1,25 @@
+/**
+ * What one caller may see and use. Federation asks and does not know why; whoever made the permit knows who calls. What is
+ * not permitted is not there: it is answered as what is absent, in the same words.
+ */
+import type { JsonObject, TargetName } from '../backends/index.js'
+
+/** What something may be done with. Names are those of the backend. */
+export interface PermitItem {
+  readonly kind: 'tool' | 'prompt' | 'resource'
+  /** Of a resource the URI, of a template the template. */
+  readonly name: string
+  readonly exposedName: string
+  readonly target: TargetName
+  /** Of a tool, as its server declares them. */
+  readonly annotations: JsonObject
+}
+
+export interface Permit {
+  /** Permits of one key decide alike, so that what is made for one serves all. */
+  readonly key: string
+  /** Whether it stands in lists: whether there is anything that may be done with it. */
+  shows(item: PermitItem): boolean
+  /** Whether this may be done with it. `given` are the arguments of a call. */
+  allows(item: PermitItem, method: string, given: JsonObject): boolean
+}

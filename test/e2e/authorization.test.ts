@@ -1,0 +1,353 @@
+/** Who sees what, and who may do what with it: rules over principals, methods, phases, both eras. */
+import { describe, expect, it } from 'vitest'
+import type { JsonObject } from '../../backends/index.js'
+import { problemsOf } from '../support/config.js'
+import { configOf, startGateway } from '../support/gateway.js'
+import { ModernClient } from '../support/modern-client.js'
+import type { RawResponse, RawSession } from '../support/raw-client.js'
+import { get, openSession } from '../support/raw-client.js'
+import { startUpstream } from '../support/upstream-server.js'
+
+const KEYS = { ada: 'the-key-of-ada-0001', bob: 'the-key-of-bob-0001' }
+const AS = {
+  ada: { 'x-api-key': KEYS.ada },
+  bob: { 'x-api-key': KEYS.bob },
+  nobody: {},
+} as const
+type Who = keyof typeof AS
+const EVERYBODY: readonly Who[] = ['ada', 'bob', 'nobody']
+
+const toolOf = (name: string, annotations: JsonObject = {}) => ({
+  name,
+  inputSchema: { type: 'object' },
+  annotations,
+})
+
+async function world(rules: readonly JsonObject[], more: JsonObject = {}) {
+  const upstream = await startUpstream({
+    tools: [toolOf('read', { readOnlyHint: true }), toolOf('write'), toolOf('drop')],
+    prompts: [{ name: 'greet' }, { name: 'scold' }],
+    resources: [
+      { uri: 'note://open', name: 'open' },
+      { uri: 'note://secret', name: 'secret' },
+    ],
+    templates: [{ uriTemplate: 'vault://{id}', name: 'vault' }],
+    completions: true,
+    capabilities: { resources: { subscribe: true } },
+    handlers: {
+      'tools/call': ({ name }) => ({ content: [{ type: 'text', text: `did ${String(name)}` }] }),
+      'prompts/get': () => ({ messages: [] }),
+      'resources/read': ({ uri = null }) => ({ contents: [{ uri, text: 'x' }] }),
+      'resources/subscribe': () => ({}),
+      'completion/complete': () => ({ completion: { values: [] } }),
+    },
+  })
+  const target = { name: 't', mcp: { url: upstream.url } }
+  const config = {
+    admin: { port: 0 },
+    targets: [target],
+    authentication: {
+      mode: 'optional',
+      apiKeys: [
+        { name: 'ada', key: KEYS.ada, claims: { role: 'admin', teams: ['a', 'b'] } },
+        { name: 'bob', key: KEYS.bob, claims: { role: 'user' } },
+      ],
+    },
+    authorization: { rules: [...rules] },
+    ...more,
+  }
+  const gateway = await startGateway(config)
+  return {
+    upstream,
+    gateway,
+    config,
+    as: (who: Who, path = '') => openSession(gateway.url + path, undefined, {}, AS[who]),
+    [Symbol.asyncDispose]: async () => {
+      await gateway[Symbol.asyncDispose]()
+      await upstream[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function namesIn(session: RawSession, kind: string): Promise<string[]> {
+  const { json } = await session.request(`${kind}/list`)
+  const [items] = Object.values(json['result'] as Record<string, JsonObject[]>)
+  return (items ?? []).map((it) => String(it['name']).replace('t__', ''))
+}
+const isDone = ({ json }: RawResponse): boolean => json['result'] !== undefined
+
+describe('rules', () => {
+  /** Rules, and for each of them what everybody sees and may call: of read, write and drop. */
+  const TABLE: readonly [string, JsonObject[], Record<Who, string>][] = [
+    ['none', [], { ada: 'read write drop', bob: 'read write drop', nobody: 'read write drop' }],
+    [
+      'one that allows',
+      [{ allow: 'apiKey.role == "admin"' }],
+      { ada: 'read write drop', bob: '', nobody: '' },
+    ],
+    [
+      'two that allow',
+      [{ allow: 'apiKey.role == "admin"' }, { allow: 'mcp.tool.annotations.readOnlyHint == true' }],
+      { ada: 'read write drop', bob: 'read', nobody: 'read' },
+    ],
+    [
+      'one that denies',
+      [{ deny: 'mcp.tool.name == "drop"' }],
+      { ada: 'read write', bob: 'read write', nobody: 'read write' },
+    ],
+    [
+      'one that denies and cannot be told of some',
+      [{ deny: 'apiKey.role != "admin" && mcp.tool.name != "read"' }],
+      { ada: 'read write drop', bob: 'read', nobody: 'read' },
+    ],
+    [
+      'one that has to hold',
+      [{ require: 'principal.kind != "anonymous"' }],
+      { ada: 'read write drop', bob: 'read write drop', nobody: '' },
+    ],
+    [
+      'one of each',
+      [
+        { allow: 'principal.name in ["ada", "bob"]' },
+        { require: 'mcp.tool.target == "t"' },
+        { deny: 'mcp.tool.exposedName.matches("^t__d.*") && apiKey.role == "user"' },
+      ],
+      { ada: 'read write drop', bob: 'read write', nobody: '' },
+    ],
+    [
+      'of lists inside of claims',
+      [{ allow: 'apiKey.teams.exists(it, it == "b")' }],
+      { ada: 'read write drop', bob: '', nobody: '' },
+    ],
+    [
+      'about other things',
+      [{ deny: 'mcp.prompt.name == "greet"' }, { deny: 'mcp.resource.name == "x"' }],
+      { ada: 'read write drop', bob: 'read write drop', nobody: 'read write drop' },
+    ],
+  ]
+
+  it.each(TABLE)('%s: everybody sees and may call the same', async (_, rules, expected) => {
+    await using it = await world(rules)
+    for (const who of EVERYBODY) {
+      const session = await it.as(who)
+      expect(`${who}: ${(await namesIn(session, 'tools')).join(' ')}`).toBe(
+        `${who}: ${expected[who]}`,
+      )
+      const modern = new ModernClient(it.gateway.url)
+      const listed = await modern.request('tools/list', {}, { headers: AS[who] })
+      const { tools, cacheScope } = listed.json['result'] as {
+        tools: JsonObject[]
+        cacheScope: string
+      }
+      expect(tools.map((tool) => String(tool['name']).replace('t__', '')).join(' ')).toBe(
+        expected[who],
+      )
+      expect(cacheScope).toBe('private')
+      for (const name of ['read', 'write', 'drop']) {
+        const may = expected[who].split(' ').includes(name)
+        expect([who, name, isDone(await session.call(`t__${name}`))]).toEqual([who, name, may])
+        const called = await modern.call(`t__${name}`, {}, { headers: AS[who] })
+        expect([who, name, isDone(called)]).toEqual([who, name, may])
+      }
+    }
+  })
+
+  it('deny in the words in which what is not there is answered, by every name', async () => {
+    await using it = await world([{ deny: 'mcp.tool.name == "drop"' }])
+    const session = await it.as('bob')
+    const alone = await it.as('bob', '/t')
+    for (const [asked, name, absent] of [
+      [session, 't__drop', 't__none'],
+      [session, 'drop', 'none'],
+      [alone, 'drop', 'none'],
+    ] as const) {
+      const denied = await asked.call(name)
+      const unknown = await asked.call(absent)
+      expect(denied.json['error']).toEqual({ code: -32602, message: `Unknown tool: ${name}` })
+      expect(unknown.json['error']).toEqual({ code: -32602, message: `Unknown tool: ${absent}` })
+      expect(denied.status).toBe(unknown.status)
+    }
+    expect(it.upstream.asked('tools/call')).toEqual([])
+    const { text } = await get(`${it.gateway.adminUrl}/metrics`)
+    expect(text).toContain(
+      'mcp_junction_denied_total{kind="tool",name="drop",target="t",reason="rule"} 2',
+    )
+  })
+
+  it('hold for prompts, resources, templates, completions and subscriptions', async () => {
+    await using it = await world([
+      { deny: 'mcp.prompt.name == "scold"' },
+      { deny: 'mcp.resource.name == "note://secret"' },
+      { deny: 'mcp.resource.name.startsWith("vault://")' },
+    ])
+    const session = await it.as('bob')
+    expect(await namesIn(session, 'prompts')).toEqual(['greet'])
+    expect(await namesIn(session, 'resources')).toEqual(['open'])
+    expect(await namesIn(session, 'resources/templates')).toEqual([])
+    expect(await namesIn(session, 'tools')).toEqual(['read', 'write', 'drop'])
+    const argument = { name: 'a', value: 'b' }
+    const prompt = (name: string) => ({ ref: { type: 'ref/prompt', name: `t__${name}` }, argument })
+    const resource = (uri: string) => ({ ref: { type: 'ref/resource', uri }, argument })
+    for (const [method, good, bad] of [
+      ['prompts/get', { name: 't__greet' }, { name: 't__scold' }],
+      ['resources/read', { uri: 'note://open' }, { uri: 'note://secret' }],
+      ['resources/read', { uri: 'note://open' }, { uri: 'vault://1' }],
+      ['completion/complete', prompt('greet'), prompt('scold')],
+      ['completion/complete', prompt('greet'), resource('vault://{id}')],
+      ['resources/subscribe', { uri: 'note://open' }, { uri: 'note://secret' }],
+    ] as const) {
+      expect([method, isDone(await session.request(method, good))]).toEqual([method, true])
+      const denied = await session.request(method, bad)
+      expect(denied.json).toMatchObject({
+        error: { message: expect.stringMatching(/^Unknown (prompt|resource): /) as string },
+      })
+    }
+  })
+
+  it('about arguments leave in lists what some arguments would allow, and decide when it is called', async () => {
+    await using it = await world([
+      { deny: 'mcp.tool.name == "write" && mcp.tool.arguments.path.startsWith("/etc")' },
+      { allow: 'apiKey.role == "admin"' },
+      { allow: 'apiKey.role == "user" && mcp.tool.arguments.path == "/home"' },
+    ])
+    const bob = await it.as('bob')
+    expect(await namesIn(bob, 'tools')).toEqual(['read', 'write', 'drop'])
+    expect(isDone(await bob.call('t__write', { path: '/home' }))).toBe(true)
+    expect(isDone(await bob.call('t__write', { path: '/tmp' }))).toBe(false)
+    expect(isDone(await bob.call('t__write', {}))).toBe(false)
+    const ada = await it.as('ada')
+    expect(isDone(await ada.call('t__write', { path: '/etc/passwd' }))).toBe(false)
+    expect(isDone(await ada.call('t__write', { path: '/srv' }))).toBe(true)
+    // Which path it is cannot be told: a deny that fails denies.
+    expect(isDone(await ada.call('t__write', { path: 7 }))).toBe(false)
+    expect(await namesIn(await it.as('nobody'), 'tools')).toEqual([])
+  })
+
+  it.each([
+    ['mcp.tool.arguments.a == 1', true],
+    ['apiKey.role == "user" && mcp.tool.arguments.a == 1', true],
+    ['mcp.tool.arguments.a == 1 && apiKey.role == "user"', true],
+    ['mcp.tool.arguments.a == 1 && apiKey.role == "admin"', false],
+    ['apiKey.none == 1 && mcp.tool.arguments.a == 1', false],
+    ['mcp.tool.arguments.a == 1 && !(mcp.tool.arguments.b == 2)', true],
+    ['!(apiKey.role == "user") && !(mcp.tool.arguments.b == 2)', false],
+    ['apiKey.role == "user" ? mcp.tool.arguments.a == 1 : false', true],
+    ['apiKey.role == "admin" ? mcp.tool.arguments.a == 1 : false', false],
+    ['[1, 2].exists(it, it == mcp.tool.arguments.a) && apiKey.role == "user"', true],
+    [
+      Array.from({ length: 9 }, (_, index) => `mcp.tool.arguments.a${index} == 1`).join(' && '),
+      true,
+    ],
+  ])('that allow by %s: %s in lists', async (allow, isShown) => {
+    await using it = await world([{ allow }])
+    expect((await namesIn(await it.as('bob'), 'tools')).length > 0).toBe(isShown)
+  })
+
+  it('may tell the phases, the client, headers and addresses apart', async () => {
+    await using it = await world([
+      { deny: 'mcp.phase == "list" && mcp.tool.name == "drop"' },
+      { deny: 'mcp.phase == "call" && mcp.tool.name == "write"' },
+      { require: 'request.headers["x-zone"] == "inside" || mcp.tool.name != "read"' },
+      { require: 'source.address.endsWith("127.0.0.1") && mcp.client.name == "raw"' },
+    ])
+    const session = await it.as('bob')
+    expect(await namesIn(session, 'tools')).toEqual(['write'])
+    expect(isDone(await session.call('t__drop'))).toBe(true)
+    expect(isDone(await session.call('t__write'))).toBe(false)
+    const inside = await openSession(
+      it.gateway.url,
+      undefined,
+      {},
+      { ...AS.bob, 'x-zone': 'inside' },
+    )
+    expect(await namesIn(inside, 'tools')).toEqual(['read', 'write'])
+    const other = await new ModernClient(it.gateway.url).request(
+      'tools/list',
+      {},
+      { headers: AS.bob },
+    )
+    expect(other.json['result']).toMatchObject({ tools: [] })
+  })
+
+  it('that change while the gateway runs are told to those whose lists they change, and to no others', async () => {
+    await using it = await world([{ deny: 'mcp.tool.name == "drop"' }])
+    const [ada, bob] = [await it.as('ada'), await it.as('bob')]
+    const [adas, bobs] = [await ada.listen(), await bob.listen()]
+    const rules = [{ deny: 'mcp.tool.name == "drop" || apiKey.role == "user"' }]
+    it.gateway.apply(configOf({ ...it.config, authorization: { rules } }))
+    await bobs.next('notifications/tools/list_changed')
+    expect(await namesIn(bob, 'tools')).toEqual([])
+    expect(adas.messages).toEqual([])
+    it.gateway.apply(configOf({ ...it.config, authorization: { rules: [] } }))
+    await adas.next('notifications/tools/list_changed')
+    expect(await namesIn(ada, 'tools')).toEqual(['read', 'write', 'drop'])
+    adas.close()
+    bobs.close()
+  })
+
+  it('hide changes of what somebody may not see', async () => {
+    await using it = await world([{ deny: 'mcp.tool.name == "drop" && apiKey.role != "admin"' }])
+    const [adas, bobs] = [await (await it.as('ada')).listen(), await (await it.as('bob')).listen()]
+    it.upstream.lists.tools = it.upstream.lists.tools.filter((tool) => tool['name'] !== 'drop')
+    await it.upstream.notifyListChanged('tools')
+    await adas.next('notifications/tools/list_changed')
+    it.upstream.lists.prompts = [{ name: 'new' }]
+    await it.upstream.notifyListChanged('prompts')
+    await bobs.next('notifications/prompts/list_changed')
+    expect(bobs.messages.map((message) => message['method'])).toEqual([
+      'notifications/prompts/list_changed',
+    ])
+    adas.close()
+    bobs.close()
+  })
+})
+
+describe('a rule', () => {
+  it.each([
+    ['mcp.tol.name == "x"', /No such key: tol/],
+    ['mcp.tool.nam == "x"', /No such key: nam/],
+    ['nobody.name == "x"', /Unknown variable: nobody/],
+    ['mcp.tool.name == 1', /no such overload/],
+    ['mcp.tool.name', /true or false, not of type string/],
+    ['mcp.tool.name == "x', /not a rule/],
+    ['__proto__ == "x"', /not a rule/],
+    ['(('.repeat(40) + 'true' + '))'.repeat(40), /not a rule/],
+    [`mcp.tool.name in [${Array.from({ length: 300 }, () => '"x"').join()}]`, /not a rule/],
+  ])('%s is refused when it is loaded, with its place', async (rule, message) => {
+    const problems = await problemsOf(
+      JSON.stringify({ authorization: { rules: [{ deny: rule }] } }),
+    )
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toMatch(/authorization\.rules\[0\]\.deny: not a rule: /)
+    expect(problems[0]).toMatch(message)
+  })
+
+  it('has one effect', async () => {
+    const both = '{ allow: "true", deny: "true" }'
+    expect(await problemsOf(`authorization: { rules: [${both}, {}] }`)).toEqual([
+      '1:26 authorization.rules[0]: expected exactly one of "allow", "deny" and "require"',
+      '1:59 authorization.rules[1]: expected exactly one of "allow", "deny" and "require"',
+    ])
+  })
+
+  it('with a pattern that explodes takes no longer for what a client sends', async () => {
+    await using it = await world([{ deny: 'mcp.tool.arguments.text.matches("^(a+)+$")' }])
+    const session = await it.as('bob')
+    const startedAt = Date.now()
+    const { status } = await session.call('t__read', { text: `${'a'.repeat(50_000)}!` })
+    expect(status).toBe(200)
+    expect(Date.now() - startedAt).toBeLessThan(2_000)
+  })
+
+  it('is not fooled by arguments that look like what rules see', async () => {
+    await using it = await world([
+      { allow: 'has(mcp.tool.arguments.ok) && mcp.tool.arguments.ok == true' },
+    ])
+    const session = await it.as('bob')
+    const polluting = JSON.parse(
+      '{"__proto__":{"ok":true},"constructor":{"ok":true}}',
+    ) as JsonObject
+    expect(isDone(await session.call('t__read', polluting))).toBe(false)
+    expect(isDone(await session.call('t__read', { ok: true }))).toBe(true)
+  })
+})
