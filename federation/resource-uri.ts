@@ -9,7 +9,7 @@
  * The second form holds the original as it is, not percent-encoded: a template is expanded by the client, and what
  * it put in could not be told from what we encoded.
  */
-import type { Target } from '../backends/index.js'
+import type { Target, TargetName } from '../backends/index.js'
 import type { Item } from './catalog.js'
 import { AmbiguousItemError } from './errors.js'
 import type { Offer } from './naming.js'
@@ -95,6 +95,11 @@ export class UriIndex {
       )
     }
     return owner === undefined ? inner : { target: owner, uri }
+  }
+
+  /** Whose it is, where a list says so. */
+  ownerOf(uri: string): TargetName | undefined {
+    return this.#routes.get(uri)?.target.name
   }
 
   /** Listed ones; where nobody lists it, those with a template for it. */

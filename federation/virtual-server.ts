@@ -174,6 +174,15 @@ export class VirtualServer {
     return traitsOf(this.#router.named('tool', call, permit).raw)
   }
 
+  /** Whose it is that a call names, where that is plain to see. */
+  ownerOf(method: string, { name, uri }: JsonObject): TargetName | undefined {
+    const view = this.#currentView()
+    if (method === 'resources/read')
+      return typeof uri === 'string' ? view.uris.ownerOf(uri) : undefined
+    if (typeof name !== 'string') return undefined
+    return (method === 'tools/call' ? view.tools : view.prompts).exact(name)?.target.name
+  }
+
   /** Tells the servers that know the caller's roots that they are others now. */
   rootsChanged(caller: Caller): void {
     for (const { backend } of this.#keepers) backend.rootsChanged(caller)

@@ -21,6 +21,8 @@ import { Guards } from './http/guards.js'
 import type { Readiness } from './http/health.js'
 import type { Listener } from './http/listener.js'
 import { listen } from './http/listener.js'
+import type { Entry, Use } from './limits/limiter.js'
+import { Limiter } from './limits/limiter.js'
 import type { EndpointOptions } from './mcp/endpoint.js'
 import { McpEndpoint } from './mcp/endpoint.js'
 import { SseEndpoint } from './mcp/sse-endpoint.js'
@@ -119,6 +121,12 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     logDenial(logger, denial)
     metrics.denied(denial)
   })
+  const limiter = new Limiter(config.limits)
+  const enter = (use: Use): Entry => {
+    const entry = limiter.enter(use)
+    if (!entry.isAdmitted) metrics.limited(use.method, entry.reason)
+    return entry
+  }
   const endpointOptions: EndpointOptions = {
     sessions,
     callers,
@@ -129,7 +137,12 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       if (name === '') return federation.merged
       return name.includes('/') ? federation.group(name) : federation.single(name)
     },
-    permitFor: (asker) => policy.permitFor(asker),
+    termsFor: (asker) => ({
+      permit: policy.permitFor(asker),
+      principal: asker.principal,
+      address: asker.request.socket.remoteAddress ?? '',
+      enter: limiter.isActive ? enter : undefined,
+    }),
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),
   }
   const endpoint = new McpEndpoint(endpointOptions)
@@ -207,6 +220,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       access.update(changed.authentication)
       policy.update(changed.authorization)
       federation.rulesChanged()
+      limiter.update(changed.limits)
       applyTargets()
       discovery.update(wantedOf(changed))
       metrics.configReloaded('applied')

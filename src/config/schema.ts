@@ -16,6 +16,8 @@ import type { FederationSettings } from '../../federation/index.js'
 import { federationSchema } from '../../federation/index.js'
 import type { AdminSettings } from '../http/admin-settings.js'
 import { adminSchema } from '../http/admin-settings.js'
+import type { LimitSettings } from '../limits/settings.js'
+import { limitsSchema } from '../limits/settings.js'
 import type { ListenSettings } from '../http/settings.js'
 import { listenSchema } from '../http/settings.js'
 import type { SessionSettings } from '../session/settings.js'
@@ -36,6 +38,7 @@ export interface Config {
   readonly kubernetes: KubernetesSettings
   readonly authentication: AuthenticationSettings
   readonly authorization: AuthorizationSettings
+  readonly limits: readonly LimitSettings[]
   readonly federation: FederationSettings
   readonly sessions: SessionSettings
 }
@@ -64,6 +67,7 @@ export const configSchema = z
     authorization: authorizationSchema
       .prefault({})
       .describe('What those who are let in may see and use.'),
+    limits: limitsSchema,
     kubernetes: kubernetesSchema
       .prefault({})
       .describe('The cluster in which Services are looked for; only used when something is.'),

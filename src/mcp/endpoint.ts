@@ -12,7 +12,7 @@ import {
   errorText,
   notificationText,
 } from '../../backends/index.js'
-import type { Permit, VirtualServer } from '../../federation/index.js'
+import type { VirtualServer } from '../../federation/index.js'
 import type { Asker } from '../auth/policy.js'
 import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
@@ -27,6 +27,8 @@ import { openSession } from './open-session.js'
 import { answering, readRequest, requireAccept, requireContentType } from './request.js'
 import { ModernEndpoint } from './modern-endpoint.js'
 import { PostResponse } from './post-response.js'
+import type { Terms } from './terms.js'
+import { sayWhen } from './terms.js'
 import type { ResumableStream } from './resumable-stream.js'
 import { ResumableStreams } from './resumable-stream.js'
 
@@ -39,8 +41,8 @@ export interface EndpointOptions {
   readonly maxBodyBytes: number
   /** The virtual server of a path: '' is the whole federation, else a target's name. */
   readonly serverOf: (name: string) => VirtualServer | undefined
-  /** What a caller may see and use; `undefined` for everything. */
-  readonly permitFor: (asker: Asker) => Permit | undefined
+  /** On what terms a caller is served. */
+  readonly termsFor: (asker: Asker) => Terms
   /** A fault of ours, with nothing about it told to the client. */
   readonly onInternalError: (error: unknown) => void
 }
@@ -114,8 +116,8 @@ export class McpEndpoint {
     const messages = await readRequest(request, this.#options.maxBodyBytes)
     if (Array.isArray(messages)) {
       const session = this.#session(request, name, principal)
-      const permit = this.#permit(request, principal, session)
-      return this.#batch(messages, response, server, session, permit)
+      const terms = this.#terms(request, response, principal, session)
+      return this.#batch(messages, response, server, session, terms)
     }
     const id = messages.kind === 'request' ? messages.id : undefined
     const version = request.headers['mcp-protocol-version']
@@ -128,8 +130,8 @@ export class McpEndpoint {
         return this.#initialize(messages as RequestMessage, response, server, name, principal)
       case 'legacy': {
         const session = this.#session(request, name, principal, id)
-        const permit = this.#permit(request, principal, session)
-        return this.#message(messages, response, server, session, permit)
+        const terms = this.#terms(request, response, principal, session)
+        return this.#message(messages, response, server, session, terms)
       }
     }
   }
@@ -158,7 +160,7 @@ export class McpEndpoint {
     response: ServerResponse,
     server: VirtualServer,
     session: Session,
-    permit: Permit | undefined,
+    terms: Terms,
   ): void {
     if (message.kind !== 'request') {
       this.#hear(message, server, session)
@@ -166,7 +168,7 @@ export class McpEndpoint {
       return
     }
     const reply = this.#reply(response, session, 1, false)
-    this.#answer(message, reply, server, session, permit)
+    this.#answer(message, reply, server, session, terms)
   }
 
   #batch(
@@ -174,7 +176,7 @@ export class McpEndpoint {
     response: ServerResponse,
     server: VirtualServer,
     session: Session,
-    permit: Permit | undefined,
+    terms: Terms,
   ): void {
     if (session.seed.protocolVersion !== BATCH_VERSION) {
       throw new RefusedError(400, `batches exist in revision ${BATCH_VERSION} only`)
@@ -192,7 +194,7 @@ export class McpEndpoint {
       if (message instanceof InvalidMessageError) {
         reply?.answer(errorText(message.id, new JsonRpcError(message.rpcCode, message.message)))
       } else if (message.kind !== 'request') this.#hear(message, server, session)
-      else if (reply !== undefined) this.#answer(message, reply, server, session, permit)
+      else if (reply !== undefined) this.#answer(message, reply, server, session, terms)
     }
     if (reply === undefined) response.writeHead(202).end()
   }
@@ -218,14 +220,14 @@ export class McpEndpoint {
     reply: PostResponse,
     server: VirtualServer,
     session: Session,
-    permit: Permit | undefined,
+    terms: Terms,
   ): void {
     const { tokens, onInternalError } = this.#options
     if (message.method === 'initialize') {
       const answer = new JsonRpcError(ErrorCode.InvalidRequest, '"initialize" cannot be in a batch')
       return reply.answer(errorText(message.id, answer))
     }
-    answerRequest(server, session, message, reply, tokens, onInternalError, permit)
+    answerRequest(server, session, message, reply, tokens, onInternalError, terms)
       .then((text) => reply.answer(text))
       .catch(onInternalError)
   }
@@ -250,7 +252,7 @@ export class McpEndpoint {
     } else stream.resume(response, resumed.sequence)
     // The stream of a call that is resumed carries what belongs to that call and nothing else.
     if (this.#general.has(stream)) {
-      const permit = this.#permit(request, principal, session)
+      const { permit } = this.#terms(request, response, principal, session)
       session.attach(stream, () =>
         server.onListChanged((changed) => {
           for (const kind of changed) {
@@ -266,8 +268,14 @@ export class McpEndpoint {
     })
   }
 
-  #permit(request: IncomingMessage, principal: Principal, { seed }: Session): Permit | undefined {
-    return this.#options.permitFor({ principal, request, client: seed.client })
+  #terms(
+    request: IncomingMessage,
+    response: ServerResponse,
+    principal: Principal,
+    { seed }: Session,
+  ): Terms {
+    const terms = this.#options.termsFor({ principal, request, client: seed.client })
+    return { ...terms, onLimited: (ms) => sayWhen(response, ms) }
   }
 
   #streamsOf(session: Session): ResumableStreams {

@@ -30,12 +30,14 @@ import {
   withMembers,
   withMeta,
 } from '../../backends/index.js'
-import type { CatalogKind, Permit, ServerSelf, VirtualServer } from '../../federation/index.js'
+import type { CatalogKind, ServerSelf, VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError, UnknownMethodError } from '../../federation/index.js'
 import { DuplicateRequestError, toJsonRpcError } from '../errors.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
 import { fitForm } from './elicitation-form.js'
+import type { Terms } from './terms.js'
+import { withinLimits } from './terms.js'
 
 /** Towards the client, while its call runs. */
 export interface WayBack {
@@ -54,7 +56,7 @@ export async function answerRequest(
   way: WayBack,
   tokens: ReplyTokens,
   onInternalError: (error: unknown) => void,
-  permit: Permit | undefined,
+  terms: Terms,
 ): Promise<string | undefined> {
   const cancellation = session.begin(request.id)
   if (cancellation === undefined)
@@ -65,7 +67,7 @@ export async function answerRequest(
       session,
       request,
       () => callOf(session, request, cancellation, way, tokens),
-      permit,
+      terms,
     )
     return resultText(request.id, legacyResult(result))
   } catch (error) {
@@ -160,22 +162,26 @@ async function perform(
   session: Session,
   request: RequestMessage,
   call: () => Call,
-  permit: Permit | undefined,
+  terms: Terms,
 ): Promise<RawObject> {
   const { method, params } = request
   if (method === 'ping') return EMPTY_OBJECT
   if (method === 'logging/setLevel') return setLogLevel(server, session, params)
-  if (method === 'resources/subscribe') return server.subscribe(session.caller, params, permit)
+  if (method === 'resources/subscribe')
+    return server.subscribe(session.caller, params, terms.permit)
   if (method === 'resources/unsubscribe') return server.unsubscribe(session.caller, params)
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
-  if (list === undefined) return server.call(call(), permit)
+  if (list === undefined) {
+    const { uid } = session.seed
+    return withinLimits(terms, server, uid, request, () => server.call(call(), terms.permit))
+  }
   const [kind, capability] = list
   if (!session.seed.promised.includes(capability) && !server.offers(capability)) {
     throw new UnknownMethodError(`Method not found: ${method}`)
   }
   // Lists are given whole, so there is no cursor that we ever gave out.
   if (params.value['cursor'] !== undefined) throw new InvalidParamsError('unknown cursor')
-  return (await server.list(kind, 'legacy', permit)).result
+  return (await server.list(kind, 'legacy', terms.permit)).result
 }
 
 /** The level holds for the session: servers it uses are told now, others when it comes to use them. */

@@ -12,6 +12,7 @@ import { ModernListen } from './modern-listen.js'
 import type { ModernRequest } from './modern-request.js'
 import { checkParamHeaders, readModernRequest } from './modern-request.js'
 import { ModernResponse } from './modern-response.js'
+import { sayWhen } from './terms.js'
 
 export class ModernEndpoint {
   readonly #options: EndpointOptions
@@ -41,7 +42,11 @@ export class ModernEndpoint {
       response.answer(errorText(request.id, error), status)
     }
     const { client } = request
-    const permit = this.#options.permitFor({ principal, request: incoming, client })
+    const terms = {
+      ...this.#options.termsFor({ principal, request: incoming, client }),
+      onLimited: (ms: number) => sayWhen(outgoing, ms),
+    }
+    const { permit } = terms
     try {
       requireMethod(server, request)
       if (request.method === 'subscriptions/listen') {
@@ -56,7 +61,7 @@ export class ModernEndpoint {
         response,
         callers,
         principal.id,
-        permit,
+        terms,
       )
       response.answer(resultText(request.id, result), 200)
     } catch (cause) {

@@ -22,13 +22,15 @@ import {
   withMembers,
   withMeta,
 } from '../../backends/index.js'
-import type { CacheHint, CatalogKind, Permit, VirtualServer } from '../../federation/index.js'
+import type { CacheHint, CatalogKind, VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError, NOT_CACHED, UnknownMethodError } from '../../federation/index.js'
 import { toJsonRpcError } from '../errors.js'
 import type { ModernCallers } from '../session/modern-callers.js'
 import { isMoreTalkative } from '../session/modern-callers.js'
 import type { ModernRequest } from './modern-request.js'
 import type { ModernResponse } from './modern-response.js'
+import type { Terms } from './terms.js'
+import { withinLimits } from './terms.js'
 
 /** How long clients may go on with what they have discovered: what servers can changes when servers come and go. */
 const DISCOVERY: CacheHint = { ttlMs: 60_000, scope: 'private' }
@@ -85,7 +87,7 @@ export async function performModern(
   response: ModernResponse,
   callers: ModernCallers,
   principal: string,
-  permit: Permit | undefined,
+  terms: Terms,
 ): Promise<RawObject> {
   const { method, params } = request
   const { serverInfo } = server.describe('modern')
@@ -94,7 +96,7 @@ export async function performModern(
   if (list !== undefined) {
     // Lists are given whole, so there is no cursor that we ever gave out.
     if (params.value['cursor'] !== undefined) throw new InvalidParamsError('unknown cursor')
-    const { result, cache } = await server.list(list, 'modern', permit)
+    const { result, cache } = await server.list(list, 'modern', terms.permit)
     return stamped(result, serverInfo, cache)
   }
   const caller = callers.of(principal, request.capabilities)
@@ -115,7 +117,9 @@ export async function performModern(
     ask: undefined,
     withdraw: () => undefined,
   }
-  const result = await server.call(call, permit)
+  const result = await withinLimits(terms, server, caller.key, request, () =>
+    server.call(call, terms.permit),
+  )
   const isComplete = result.value['resultType'] === undefined
   return stamped(
     result,

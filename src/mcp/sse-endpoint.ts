@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message } from '../../backends/index.js'
 import { notificationText, sseMessage } from '../../backends/index.js'
-import type { Permit, VirtualServer } from '../../federation/index.js'
+import type { VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
 import type { Session } from '../session/session.js'
@@ -16,6 +16,7 @@ import type { EndpointOptions } from './endpoint.js'
 import { EventStream, KeepAlive } from './event-stream.js'
 import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
 import { openSession } from './open-session.js'
+import type { Terms } from './terms.js'
 import { answering, readRequest, requireAccept, requireContentType } from './request.js'
 
 export const SSE_PATH = '/sse'
@@ -119,8 +120,8 @@ export class SseEndpoint {
     if (session === undefined) {
       throw new RefusedError(400, 'begin with "initialize"', { id })
     }
-    const permit = this.#permit(request, connection, session)
-    this.#hear(message, server, session, connection.stream, permit)
+    const terms = this.#terms(request, connection, session)
+    this.#hear(message, server, session, connection.stream, terms)
   }
 
   #begin(
@@ -129,7 +130,7 @@ export class SseEndpoint {
     { session, token }: { readonly session: Session; readonly token: string },
     request: IncomingMessage,
   ): void {
-    const permit = this.#permit(request, connection, session)
+    const { permit } = this.#terms(request, connection, session)
     const { stream } = connection
     connection.session = session
     connection.end = () => this.#options.sessions.end(token, session)
@@ -148,12 +149,8 @@ export class SseEndpoint {
     )
   }
 
-  #permit(
-    request: IncomingMessage,
-    { principal }: Connection,
-    { seed }: Session,
-  ): Permit | undefined {
-    return this.#options.permitFor({ principal, request, client: seed.client })
+  #terms(request: IncomingMessage, { principal }: Connection, { seed }: Session): Terms {
+    return this.#options.termsFor({ principal, request, client: seed.client })
   }
 
   #hear(
@@ -161,7 +158,7 @@ export class SseEndpoint {
     server: VirtualServer,
     session: Session,
     stream: EventStream,
-    permit: Permit | undefined,
+    terms: Terms,
   ): void {
     const { tokens, onInternalError } = this.#options
     if (message.kind === 'notification') {
@@ -176,7 +173,7 @@ export class SseEndpoint {
         return true
       },
     }
-    answerRequest(server, session, message, way, tokens, onInternalError, permit)
+    answerRequest(server, session, message, way, tokens, onInternalError, terms)
       .then((text) => {
         if (text !== undefined) stream.write(sseMessage(text))
       })

@@ -36,6 +36,10 @@ export class Metrics {
     description: 'Uses of tools, prompts and resources that rules denied.',
   })
 
+  readonly #limited = this.#meter.createCounter('mcp_junction_limited', {
+    description: 'Calls that were beyond their limits.',
+  })
+
   constructor(state: MetricsState) {
     this.#gauge('mcp_junction_target_up', 'Whether a target can be used now.', (result) => {
       for (const { backend, unavailable } of state.keepers()) {
@@ -80,6 +84,10 @@ export class Metrics {
   denied({ item: { kind, name, target } }: Denial): void {
     const label = kind === 'resource' ? '_other' : name
     this.#denied.add(1, { kind, name: label, target, reason: 'rule' })
+  }
+
+  limited(method: string, reason: string): void {
+    this.#limited.add(1, { method, reason })
   }
 
   /** Answers a scrape. */

@@ -24,6 +24,7 @@ export interface GatewayConfig {
   readonly kubernetes?: JsonObject
   readonly authentication?: JsonObject
   readonly authorization?: JsonObject
+  readonly limits?: readonly JsonObject[]
   readonly admin?: JsonObject | false
 }
 

@@ -90,6 +90,7 @@ describe('a configuration', () => {
         resourceMetadata: { scopesSupported: [] },
       },
       authorization: { rules: [] },
+      limits: [],
       kubernetes: {
         address: 'service',
         backends: false,

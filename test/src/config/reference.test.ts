@@ -49,6 +49,7 @@ describe('the JSON Schema', () => {
       'mcpServers',
       'authentication',
       'authorization',
+      'limits',
       'kubernetes',
       'federation',
       'sessions',

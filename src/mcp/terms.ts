@@ -1,0 +1,83 @@
+/** On what terms a request is served: what its caller may see and use, and how often. */
+import type { ServerResponse } from 'node:http'
+import type { JsonObject, RawObject } from '../../backends/index.js'
+import { JsonRpcError, RawJson } from '../../backends/index.js'
+import type { Principal } from '../auth/principal.js'
+import type { Permit, VirtualServer } from '../../federation/index.js'
+import type { Entry, Reason, Use } from '../limits/limiter.js'
+
+export interface Terms {
+  /** What may be seen and used; absent for everything. */
+  readonly permit: Permit | undefined
+  readonly principal: Principal
+  readonly address: string
+  /** Absent where nothing is limited. */
+  readonly enter: ((use: Use) => Entry) | undefined
+  /** Hears when the caller may try again. */
+  readonly onLimited?: (retryAfterMs: number) => void
+}
+
+const LIMITED: ReadonlySet<string> = new Set([
+  'tools/call',
+  'prompts/get',
+  'resources/read',
+  'completion/complete',
+])
+
+/**
+ * Runs a call within its limits. Beyond them the caller reads when to try again; a model reads it as the result of the
+ * tool, because an HTTP 429 would end the session of many a client.
+ * @throws what the call throws; JsonRpcError for what is no tool
+ */
+export async function withinLimits(
+  terms: Terms,
+  server: VirtualServer,
+  session: string,
+  { method, params }: { readonly method: string; readonly params: RawObject },
+  run: () => Promise<RawObject>,
+): Promise<RawObject> {
+  const { enter, principal, address, onLimited } = terms
+  if (enter === undefined || !LIMITED.has(method)) return run()
+  const { name = '' } = params.value
+  const entry = enter({
+    method,
+    principal: principal.id,
+    session,
+    address,
+    tool: method === 'tools/call' && typeof name === 'string' ? name : '',
+    target: server.ownerOf(method, params.value) ?? '',
+  })
+  if (!entry.isAdmitted) {
+    onLimited?.(entry.retryAfterMs)
+    return limitedResult(entry.reason, entry.retryAfterMs, method)
+  }
+  try {
+    return await run()
+  } finally {
+    entry.release()
+  }
+}
+
+function limitedResult(reason: Reason, retryAfterMs: number, method: string): RawObject {
+  const seconds = Math.ceil(retryAfterMs / 1_000)
+  const what = reason === 'rate' ? 'This is called too often' : 'Too many calls run at once'
+  const message = `${what}. Try again in ${seconds} second${seconds === 1 ? '' : 's'}.`
+  if (method !== 'tools/call') {
+    throw new JsonRpcError(LIMITED_CODE, message, RawJson.fromValue<JsonObject>({ retryAfterMs }))
+  }
+  return RawJson.fromValue<JsonObject>({
+    content: [{ type: 'text', text: message }],
+    isError: true,
+    _meta: { 'mcp-junction.dev/retryAfterMs': retryAfterMs },
+  })
+}
+
+/** Says in the head of an answer when to try again, where it has not been sent. */
+export function sayWhen(response: ServerResponse, retryAfterMs: number): void {
+  if (!response.headersSent) {
+    response.setHeader('retry-after', String(Math.ceil(retryAfterMs / 1_000)))
+  }
+}
+
+/** Of the range that servers may use as they like (JSON-RPC 2.0 §5.1), and not of those that MCP has taken. */
+const LIMITED_CODE = -32_010
