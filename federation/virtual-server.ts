@@ -27,11 +27,11 @@ import type { Unavailable } from './errors.js'
 import { ListUnavailableError, UnknownItemError, UnknownMethodError } from './errors.js'
 import type { Collision } from './naming.js'
 import { stringIn } from './params.js'
-import type { Permit } from './permit.js'
+import type { Permit, PermitItem } from './permit.js'
 import type { UriRoute } from './resource-uri.js'
 import { traitsOf } from './tool-traits.js'
 import type { View } from './view.js'
-import { buildView, listResult } from './view.js'
+import { annotationsOf, buildView, listResult } from './view.js'
 
 /** The lists clients can be told have changed; templates are told of as resources. */
 export type ChangedList = 'tools' | 'prompts' | 'resources'
@@ -172,6 +172,19 @@ export class VirtualServer {
   /** What a tool's definition says to those who call it so. @throws UnknownItemError, AmbiguousItemError */
   traitsOf(call: Pick<Call, 'method' | 'params'>, permit?: Permit): ToolTraits {
     return traitsOf(this.#router.named('tool', call, permit).raw)
+  }
+
+  /** What a permit is asked about a tool, by its exposed name; `undefined` where there is none. */
+  toolItem(name: string): PermitItem | undefined {
+    const route = this.#currentView().tools.exact(name)
+    if (route === undefined) return undefined
+    return {
+      kind: 'tool',
+      name: route.original,
+      exposedName: route.exposed,
+      target: route.target.name,
+      annotations: annotationsOf(route.raw),
+    }
   }
 
   /** Whose it is that a call names, where that is plain to see. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command: arguments, signals and exit codes. The only file that ends the process. */
 import { parseArgs } from 'node:util'
+import { explain } from './commands/explain.js'
 import { probe } from './commands/probe.js'
 import { schema } from './commands/schema.js'
 import { serve } from './commands/serve.js'
@@ -15,6 +16,8 @@ const USAGE = `mcp-junction ${VERSION}: one /mcp URL in front of all your MCP se
   mcp-junction validate --config FILE|DIR   check a configuration; nothing is started
   mcp-junction probe URL [--token T] [--era auto|legacy|modern] [--call TOOL --args JSON] [--json]
                                             check a server from outside: what it speaks and has, and how fast
+  mcp-junction explain --config FILE [--claims JSON|--api-key NAME] --tool EXPOSED [--args JSON]
+                                            which rule allows or denies it, and what that caller's list holds
   mcp-junction schema                       print the JSON Schema of the configuration
 
 Without --config: ./junction.yaml or ./junction.json.
@@ -32,6 +35,9 @@ const OPTIONS = {
   era: { type: 'string' },
   call: { type: 'string' },
   args: { type: 'string' },
+  claims: { type: 'string' },
+  'api-key': { type: 'string' },
+  tool: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
@@ -50,6 +56,8 @@ async function main(args: readonly string[]): Promise<number> {
       return serve({ ...values, logLevel: values['log-level'] })
     case 'validate':
       return validate(values.config)
+    case 'explain':
+      return explain(values)
     case 'schema':
       return print(schema())
     default:

@@ -11,6 +11,7 @@ import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
 import type { CatalogKeeper } from '../federation/index.js'
 import { Federation } from '../federation/index.js'
 import { Access } from './auth/access.js'
+import type { Asker, Explanation } from './auth/policy.js'
 import { Policy } from './auth/policy.js'
 import type { Config } from './config/schema.js'
 import type { AdminParts } from './http/admin-app.js'
@@ -62,6 +63,10 @@ export interface Gateway {
    * `sessions` are taken over by a new process only.
    */
   apply(config: Config): void
+  /** What the rules say of a caller's use of a tool; `undefined` where there is no such tool. */
+  explain(asker: Asker, tool: string, given: JsonObject): Explanation | undefined
+  /** The exposed names of the tools that a caller sees. */
+  toolsOf(asker: Asker): Promise<readonly string[]>
   /** A changed configuration could not be used; it is counted. */
   noteRefusal(): void
   /** Takes no new calls, lets running ones finish for ten seconds, ends all sessions and child processes. */
@@ -225,6 +230,15 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       discovery.update(wantedOf(changed))
       metrics.configReloaded('applied')
       logger.info('configuration applied')
+    },
+    explain: (asker, tool, given) => {
+      const item = federation.merged.toolItem(tool)
+      return item && policy.explain(asker, item, 'tools/call', given)
+    },
+    toolsOf: async (asker) => {
+      const { result } = await federation.merged.list('tools', 'legacy', policy.permitFor(asker))
+      const { tools } = JSON.parse(result.text) as { tools: { name: string }[] }
+      return tools.map((it) => it.name)
     },
     noteRefusal: () => metrics.configReloaded('refused'),
     close: async () => {

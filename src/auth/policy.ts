@@ -8,7 +8,7 @@ import { z } from 'zod'
 import type { JsonObject } from '../../backends/index.js'
 import type { Permit, PermitItem } from '../../federation/index.js'
 import type { Principal } from './principal.js'
-import type { Rule, RuleInput } from './rules.js'
+import type { Outcome, Rule, RuleInput } from './rules.js'
 import { compileRule } from './rules.js'
 
 const MAX_RULES = 1_000
@@ -72,6 +72,16 @@ export interface Asker {
   readonly client: { readonly name: string; readonly version: string }
 }
 
+export interface Explanation {
+  readonly isShown: boolean
+  readonly isAllowed: boolean
+  readonly rules: readonly {
+    readonly effect: string
+    readonly text: string
+    readonly outcome: string
+  }[]
+}
+
 export interface Denial {
   readonly principal: Principal
   readonly item: PermitItem
@@ -124,6 +134,22 @@ export class Policy {
     }
   }
 
+  /** What each rule says of a call, and what comes of all of them. */
+  explain(asker: Asker, item: PermitItem, method: string, given: JsonObject): Explanation {
+    const base = inputOf(asker)
+    const inList = withItem(base, item, `${item.kind}s/list`, 'list', {})
+    const inCall = withItem(base, item, method, 'call', given)
+    return {
+      isShown: this.#decide(item, inList),
+      isAllowed: this.#decide(item, inCall),
+      rules: this.#rules.map(({ effect, rule }) => ({
+        effect,
+        text: rule.text,
+        outcome: rule.concerns(item.kind) ? nameOf(rule.decide(inCall)) : 'concerns other things',
+      })),
+    }
+  }
+
   #decide({ kind }: PermitItem, input: RuleInput): boolean {
     let hasAllow = false
     let isAllowed = false
@@ -136,6 +162,11 @@ export class Policy {
     }
     return isAllowed || !hasAllow
   }
+}
+
+function nameOf({ canBeTrue, canBeFalse }: Outcome): string {
+  if (canBeTrue) return 'true'
+  return canBeFalse ? 'false' : 'cannot be told'
 }
 
 function inputOf({ principal, request, client }: Asker): RuleInput {

@@ -1,0 +1,114 @@
+/**
+ * `mcp-junction explain`: which rule lets a caller use a tool or keeps it away, and what that caller's list holds. The
+ * servers of the configuration are started for it, since they say which tools there are.
+ */
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { JsonObject } from '../../backends/index.js'
+import { isJsonObject } from '../../backends/index.js'
+import type { Asker } from '../auth/policy.js'
+import type { Principal } from '../auth/principal.js'
+import { NOBODY, principalOf } from '../auth/principal.js'
+import { loadConfig } from '../config/load.js'
+import type { Config } from '../config/schema.js'
+import type { Gateway } from '../gateway.js'
+import { startGateway } from '../gateway.js'
+import { createLogger } from '../telemetry/logging.js'
+import { findConfig } from './find-config.js'
+import { UsageError } from './usage.js'
+
+export interface ExplainOptions {
+  readonly config?: string | undefined
+  readonly claims?: string | undefined
+  readonly 'api-key'?: string | undefined
+  readonly tool?: string | undefined
+  readonly args?: string | undefined
+}
+
+/** How long servers may take to say what they have. */
+const PATIENCE_MS = 20_000
+const MAX_LISTED = 50
+
+/** Returns the exit code: 0 where it may be used, 1 where not. @throws UsageError, ConfigError */
+export async function explain(options: ExplainOptions): Promise<number> {
+  const { tool } = options
+  if (tool === undefined) throw new UsageError('explain needs --tool, an exposed name')
+  const given = jsonOf('--args', options.args)
+  const config = await loadConfig(findConfig(options.config))
+  const principal = principalFrom(options, config)
+  const listen = { ...config.listen, host: '127.0.0.1', port: 0 }
+  const quiet = { logger: createLogger('silent') }
+  const gateway = await startGateway({ ...config, listen, admin: false }, quiet)
+  try {
+    await settled(gateway)
+    return await tell(gateway, askerOf(principal), tool, given)
+  } finally {
+    await gateway.close()
+  }
+}
+
+async function tell(
+  gateway: Gateway,
+  asker: Asker,
+  tool: string,
+  given: JsonObject,
+): Promise<number> {
+  const { name, kind } = asker.principal
+  const explanation = gateway.explain(asker, tool, given)
+  const lines: string[] = []
+  if (explanation === undefined) lines.push(`there is no tool "${tool}"`)
+  else {
+    const { isAllowed, isShown, rules } = explanation
+    const shown = isShown ? 'in the list' : 'not in the list'
+    lines.push(`${name} (${kind}) ${isAllowed ? 'may' : 'may not'} use ${tool}; it is ${shown}`)
+    for (const { effect, text, outcome } of rules) {
+      lines.push(`  ${effect.padEnd(7)} ${outcome.padEnd(21)} ${text}`)
+    }
+    if (rules.length === 0) lines.push('  there are no rules: everything is allowed')
+  }
+  const tools = await gateway.toolsOf(asker)
+  const more = tools.length > MAX_LISTED ? `, and ${tools.length - MAX_LISTED} more` : ''
+  lines.push(`sees ${tools.length} tools: ${tools.slice(0, MAX_LISTED).join(', ')}${more}`)
+  process.stdout.write(`${lines.join('\n')}\n`)
+  return explanation?.isAllowed === true ? 0 : 1
+}
+
+function principalFrom(options: ExplainOptions, { authentication }: Config): Principal {
+  const { claims, 'api-key': name } = options
+  if (claims !== undefined && name !== undefined) {
+    throw new UsageError('explain takes --claims or --api-key, not both')
+  }
+  if (name !== undefined) {
+    const key = authentication.apiKeys.find((it) => it.name === name)
+    if (key === undefined) throw new UsageError(`there is no API key "${name}"`)
+    return principalOf('apiKey', [name], name, key.claims as JsonObject)
+  }
+  if (claims === undefined) return NOBODY
+  const said = jsonOf('--claims', claims)
+  const subject = typeof said['sub'] === 'string' ? said['sub'] : ''
+  return principalOf('jwt', [String(said['iss'] ?? ''), subject], subject, said)
+}
+
+/** Somebody who says no more than who they are. */
+function askerOf(principal: Principal): Asker {
+  const request = new IncomingMessage(new Socket())
+  return { principal, request, client: { name: '', version: '' } }
+}
+
+function jsonOf(option: string, text: string | undefined): JsonObject {
+  if (text === undefined) return {}
+  try {
+    const value: unknown = JSON.parse(text)
+    if (isJsonObject(value)) return value
+  } catch {
+    // Said below, with what it should have been.
+  }
+  throw new UsageError(`${option} takes a JSON object`)
+}
+
+/** What does not come up in time is left out. */
+async function settled(gateway: Gateway): Promise<void> {
+  const until = Date.now() + PATIENCE_MS
+  while (!gateway.readiness().ready && Date.now() < until) await sleep(50)
+}
