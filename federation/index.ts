@@ -11,6 +11,8 @@ export {
 } from './errors.js'
 export { Federation } from './federation.js'
 export type { Collision } from './naming.js'
+export type { Pattern } from './pattern.js'
+export { globPattern, matches } from './pattern.js'
 export type { Permit, PermitItem } from './permit.js'
 export type { FederationSettings } from './settings.js'
 export { federationSchema } from './settings.js'

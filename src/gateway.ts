@@ -126,6 +126,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     logDenial(logger, denial)
     metrics.denied(denial)
   })
+  const access = new Access(config, config.listen.path)
   const limiter = new Limiter(config.limits)
   const enter = (use: Use): Entry => {
     const entry = limiter.enter(use)
@@ -147,6 +148,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       principal: asker.principal,
       address: asker.request.socket.remoteAddress ?? '',
       enter: limiter.isActive ? enter : undefined,
+      requireScopes: (tool) => access.requireScopes(asker.request, asker.principal, tool),
     }),
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),
   }
@@ -183,7 +185,6 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     wasReady ||= now.ready
     return { ...now, ready: wasReady }
   }
-  const access = new Access(config.authentication, config.listen.path)
   const app = createApp({
     access,
     path: config.listen.path,
@@ -222,7 +223,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     problems: () => found.problems,
     apply: (changed) => {
       current = changed
-      access.update(changed.authentication)
+      access.update(changed)
       policy.update(changed.authorization)
       federation.rulesChanged()
       limiter.update(changed.limits)

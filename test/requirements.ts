@@ -91,7 +91,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 69, strength: 'M', text: 'URL elicitation: url not prefetched, no secrets via form', source: '2026-07-28 client/elicitation' },
   { id: 70, strength: 'M', text: 'PRM served with ≥1 authorization server', source: 'A/authorization-server-discovery' },
   { id: 71, strength: 'M', text: '401 on missing/invalid/expired token; resource_metadata in header or well-known', source: 'A' },
-  { id: 72, strength: 'S', text: '403 insufficient_scope with scope and resource_metadata', source: 'A', owner: 6 },
+  { id: 72, strength: 'S', text: '403 insufficient_scope with scope and resource_metadata', source: 'A' },
   { id: 73, strength: 'M', text: 'Audience validated; tokens for others refused', source: 'A, A/security-considerations' },
   { id: 74, strength: 'M', text: 'Inbound token never sent upstream', source: 'A/security-considerations, security_best_practices' },
   { id: 75, strength: 'M', text: 'Token in query refused; Authorization checked on every request', source: 'A' },

@@ -8,7 +8,14 @@ import type { JsonObject } from '../../backends/index.js'
 import { RefusedError } from '../http/refusal.js'
 import { Authenticator, UnauthenticatedError } from './authenticator.js'
 import type { Principal } from './principal.js'
+import type { AuthorizationSettings } from './policy.js'
 import type { AuthenticationSettings } from './settings.js'
+import { ToolScopes } from './tool-scopes.js'
+
+interface AccessSettings {
+  readonly authentication: AuthenticationSettings
+  readonly authorization: AuthorizationSettings
+}
 
 /** Where the metadata of a resource is: this, followed by the path of the resource (RFC 9728 §3.1). */
 export const METADATA_PATH = '/.well-known/oauth-protected-resource'
@@ -17,18 +24,34 @@ export class Access {
   readonly #path: string
   #settings: AuthenticationSettings
   #authenticator: Authenticator
+  #toolScopes: ToolScopes
 
   /** `path` is that of the merged server. */
-  constructor(settings: AuthenticationSettings, path: string) {
-    this.#settings = settings
-    this.#authenticator = new Authenticator(settings)
+  constructor({ authentication, authorization }: AccessSettings, path: string) {
+    this.#settings = authentication
+    this.#authenticator = new Authenticator(authentication)
+    this.#toolScopes = new ToolScopes(authorization.toolScopes)
     this.#path = path
   }
 
   /** Whom to believe from now on. */
-  update(settings: AuthenticationSettings): void {
-    this.#settings = settings
-    this.#authenticator = new Authenticator(settings)
+  update({ authentication, authorization }: AccessSettings): void {
+    this.#settings = authentication
+    this.#authenticator = new Authenticator(authentication)
+    this.#toolScopes = new ToolScopes(authorization.toolScopes)
+  }
+
+  /**
+   * Whether the token of whoever calls a tool reaches as far as that.
+   * @throws RefusedError 403, or 401 where there is no token, with all scopes that are needed
+   */
+  requireScopes(request: IncomingMessage, principal: Principal, tool: string): void {
+    const lacking = this.#toolScopes.lacking(principal, tool)
+    if (lacking.length === 0) return
+    const isNobody = principal.kind === 'anonymous'
+    const message = `this needs ${lacking.length === 1 ? 'the scope' : 'the scopes'} ${lacking.join(' ')}`
+    const error = isNobody ? undefined : 'insufficient_scope'
+    throw new RefusedError(isNobody ? 401 : 403, message, this.#challenge(request, error, lacking))
   }
 
   /** @throws RefusedError 400, 401 or 503 */
@@ -73,14 +96,14 @@ export class Access {
   #challenge(
     request: IncomingMessage,
     error?: string,
+    scopes: readonly string[] = this.#settings.resourceMetadata.scopesSupported,
   ): { readonly headers: Readonly<Record<string, string>> } {
-    const { jwt, resourceMetadata } = this.#settings
-    const { scopesSupported } = resourceMetadata
+    const { jwt } = this.#settings
     const { pathname, origin } = new URL(this.#resource(request, pathOf(request)))
     const parts = [
       ...(error === undefined ? [] : [`error="${error}"`]),
       ...(jwt.length === 0 ? [] : [`resource_metadata="${origin}${METADATA_PATH}${pathname}"`]),
-      ...(scopesSupported.length === 0 ? [] : [`scope="${scopesSupported.join(' ')}"`]),
+      ...(scopes.length === 0 ? [] : [`scope="${scopes.join(' ')}"`]),
     ]
     return { headers: { 'www-authenticate': ['Bearer', parts.join(', ')].join(' ').trim() } }
   }

@@ -57,12 +57,12 @@ export class Jwks {
   }
 
   get #isOld(): boolean {
-    return this.#mayAskAgain && Date.now() - this.#readAt > this.#timing.refreshMs
+    return this.#mayAskAgain && Date.now() - this.#readAt >= this.#timing.refreshMs
   }
 
   get #mayAskAgain(): boolean {
     const isConstant = this.#settings.inline !== undefined
-    return !isConstant && Date.now() - this.#triedAt > this.#timing.cooldownMs
+    return !isConstant && Date.now() - this.#triedAt >= this.#timing.cooldownMs
   }
 
   /** One at a time, for all who wait. */

@@ -10,6 +10,7 @@ import type { Permit, PermitItem } from '../../federation/index.js'
 import type { Principal } from './principal.js'
 import type { Outcome, Rule, RuleInput } from './rules.js'
 import { compileRule } from './rules.js'
+import { toolScopesSchema } from './tool-scopes.js'
 
 const MAX_RULES = 1_000
 
@@ -54,6 +55,7 @@ function compiled({ rules }: AuthorizationSettings): readonly PolicyRule[] {
 
 /** The section `authorization`. */
 export const authorizationSchema = z.strictObject({
+  toolScopes: toolScopesSchema,
   rules: z
     .array(ruleSchema)
     .max(MAX_RULES)

@@ -1,6 +1,7 @@
 /** The section `authentication`: whom the gateway believes. */
 import { z } from 'zod'
 import { durationSchema } from '../../backends/index.js'
+import { scopeSchema } from './tool-scopes.js'
 
 /** Asymmetric ones alone: a key that verifies must not be able to sign. */
 const ALGORITHMS = [
@@ -115,7 +116,7 @@ export const authenticationSchema = z
           .optional()
           .describe('Where clients get tokens. Default: the issuers.'),
         scopesSupported: z
-          .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'expected a scope'))
+          .array(scopeSchema)
           .prefault([])
           .describe('Scopes that clients may ask for.'),
       })

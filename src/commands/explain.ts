@@ -86,8 +86,9 @@ function principalFrom(options: ExplainOptions, { authentication }: Config): Pri
   }
   if (claims === undefined) return NOBODY
   const said = jsonOf('--claims', claims)
-  const subject = typeof said['sub'] === 'string' ? said['sub'] : ''
-  return principalOf('jwt', [String(said['iss'] ?? ''), subject], subject, said)
+  const { sub, iss } = said
+  const subject = typeof sub === 'string' ? sub : ''
+  return principalOf('jwt', [typeof iss === 'string' ? iss : '', subject], subject, said)
 }
 
 /** Somebody who says no more than who they are. */

@@ -28,7 +28,7 @@ import { answering, readRequest, requireAccept, requireContentType } from './req
 import { ModernEndpoint } from './modern-endpoint.js'
 import { PostResponse } from './post-response.js'
 import type { Terms } from './terms.js'
-import { sayWhen } from './terms.js'
+import { requireScopes, sayWhen } from './terms.js'
 import type { ResumableStream } from './resumable-stream.js'
 import { ResumableStreams } from './resumable-stream.js'
 
@@ -167,6 +167,7 @@ export class McpEndpoint {
       response.writeHead(202).end()
       return
     }
+    requireScopes(terms, message)
     const reply = this.#reply(response, session, 1, false)
     this.#answer(message, reply, server, session, terms)
   }
@@ -184,6 +185,11 @@ export class McpEndpoint {
     if (messages.length === 0) throw new RefusedError(400, 'the batch is empty')
     if (messages.length > MAX_BATCH) {
       throw new RefusedError(400, `a batch holds at most ${MAX_BATCH} messages`)
+    }
+    for (const message of messages) {
+      if (!(message instanceof InvalidMessageError) && message.kind === 'request') {
+        requireScopes(terms, message)
+      }
     }
     const answered = messages.filter(
       (it) => it instanceof InvalidMessageError || it.kind === 'request',

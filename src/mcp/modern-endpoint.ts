@@ -12,7 +12,7 @@ import { ModernListen } from './modern-listen.js'
 import type { ModernRequest } from './modern-request.js'
 import { checkParamHeaders, readModernRequest } from './modern-request.js'
 import { ModernResponse } from './modern-response.js'
-import { sayWhen } from './terms.js'
+import { requireScopes, sayWhen } from './terms.js'
 
 export class ModernEndpoint {
   readonly #options: EndpointOptions
@@ -49,6 +49,7 @@ export class ModernEndpoint {
     const { permit } = terms
     try {
       requireMethod(server, request)
+      requireScopes(terms, request)
       if (request.method === 'subscriptions/listen') {
         return await this.#listen(request, response, cancellation, server, principal, permit)
       }

@@ -17,6 +17,7 @@ import { EventStream, KeepAlive } from './event-stream.js'
 import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
 import { openSession } from './open-session.js'
 import type { Terms } from './terms.js'
+import { requireScopes } from './terms.js'
 import { answering, readRequest, requireAccept, requireContentType } from './request.js'
 
 export const SSE_PATH = '/sse'
@@ -121,6 +122,7 @@ export class SseEndpoint {
       throw new RefusedError(400, 'begin with "initialize"', { id })
     }
     const terms = this.#terms(request, connection, session)
+    if (message.kind === 'request') requireScopes(terms, message)
     this.#hear(message, server, session, connection.stream, terms)
   }
 

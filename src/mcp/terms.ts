@@ -13,6 +13,8 @@ export interface Terms {
   readonly address: string
   /** Absent where nothing is limited. */
   readonly enter: ((use: Use) => Entry) | undefined
+  /** Whether a token reaches as far as this tool. @throws RefusedError 401 or 403 */
+  requireScopes(tool: string): void
   /** Hears when the caller may try again. */
   readonly onLimited?: (retryAfterMs: number) => void
 }
@@ -70,6 +72,15 @@ function limitedResult(reason: Reason, retryAfterMs: number, method: string): Ra
     isError: true,
     _meta: { 'mcp-junction.dev/retryAfterMs': retryAfterMs },
   })
+}
+
+/** @throws RefusedError 401 or 403, while the answer can still have a status */
+export function requireScopes(
+  terms: Terms,
+  { method, params }: { readonly method: string; readonly params: RawObject },
+): void {
+  const { name } = params.value
+  if (method === 'tools/call' && typeof name === 'string') terms.requireScopes(name)
 }
 
 /** Says in the head of an answer when to try again, where it has not been sent. */

@@ -5,6 +5,7 @@ import type { JsonObject } from '../../backends/index.js'
 import { problemsOf } from '../support/config.js'
 import { configOf, startGateway } from '../support/gateway.js'
 import { Issuer } from '../support/issuer.js'
+import { ModernClient } from '../support/modern-client.js'
 import { get, initializeRequest, openSession, post, send } from '../support/raw-client.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
@@ -12,11 +13,12 @@ import { waitUntil } from '../support/wait-until.js'
 const KEY = 'a-key-of-the-test-0001'
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-async function world(authentication: JsonObject = {}) {
+async function world(authentication: JsonObject = {}, more: JsonObject = {}) {
   const issuer = await Issuer.start()
   const upstream = await startEcho()
   const gateway = await startGateway({
     targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    ...more,
     authentication: {
       mode: 'strict',
       jwt: [{ issuer: issuer.url, audiences: ['gateway'], jwks: { url: `${issuer.url}/keys` } }],
@@ -225,6 +227,43 @@ describe('a strict gateway', () => {
     expect((await it.enter(bearer(KEY))).status).toBe(200)
     it.issuer.isDown = false
     await waitUntil(async () => (await it.enter(token)).status === 200, 'the keys')
+  })
+})
+
+describe('a tool that needs scopes', () => {
+  const authorization = { toolScopes: { 'a__*': ['mcp:use'], '*echo': ['echo:call', 'mcp:use'] } }
+  const world2 = () => world({ mode: 'optional' }, { authorization })
+
+  it('is called with a token that has them all, in either form of the claim [R72]', async () => {
+    await using it = await world2()
+    const session = (claims: JsonObject) =>
+      it.issuer
+        .token({ claims })
+        .then((token) => openSession(it.gateway.url, undefined, {}, bearer(token)))
+    for (const claims of [{ scope: 'mcp:use echo:call' }, { scp: ['echo:call', 'mcp:use', 'x'] }]) {
+      expect((await (await session(claims)).call('a__echo')).json).toHaveProperty('result')
+    }
+    const { origin } = new URL(it.gateway.url)
+    const lacking = await (await session({ scope: 'mcp:use' })).call('a__echo')
+    expect(lacking.status).toBe(403)
+    expect(lacking.headers['www-authenticate']).toBe(
+      `Bearer error="insufficient_scope", resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp", scope="mcp:use echo:call"`,
+    )
+    expect(it.upstream.asked('tools/call')).toHaveLength(2)
+  })
+
+  it('of the newer era, and of nobody, is answered so too', async () => {
+    await using it = await world2()
+    const client = new ModernClient(it.gateway.url)
+    const token = await it.issuer.token()
+    expect((await client.call('a__echo', {}, { headers: bearer(token) })).status).toBe(403)
+    const nobody = await client.call('a__echo')
+    expect(nobody.status).toBe(401)
+    expect(nobody.headers['www-authenticate']).toMatch(
+      /^Bearer resource_metadata=.*scope="mcp:use echo:call"$/,
+    )
+    expect((await client.request('tools/list')).status).toBe(200)
+    expect(it.upstream.asked('tools/call')).toEqual([])
   })
 })
 

@@ -89,7 +89,7 @@ describe('a configuration', () => {
         mode: 'off',
         resourceMetadata: { scopesSupported: [] },
       },
-      authorization: { rules: [] },
+      authorization: { rules: [], toolScopes: {} },
       limits: [],
       kubernetes: {
         address: 'service',
