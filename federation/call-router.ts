@@ -33,7 +33,7 @@ import { forClient } from './server-requests.js'
 import type { FederationSettings } from './settings.js'
 import { traitsOf } from './tool-traits.js'
 import type { NameRoute, View } from './view.js'
-import { annotationsOf } from './view.js'
+import { permitItem } from './view.js'
 
 /** Links seen in results, so that reading one finds its backend without asking around. */
 const MAX_REMEMBERED_LINKS = 10_000
@@ -133,14 +133,11 @@ export class CallRouter {
     // By its exposed name it may be used unseen; of bare names, those that the caller sees are meant.
     const route = all.exact(name) ?? indexOf(this.#options.view(permit)).resolve(name)
     const { arguments: given } = params.value
-    const item = {
-      kind,
-      name: route.original,
-      exposedName: route.exposed,
-      target: route.target.name,
-      annotations: annotationsOf(route.raw),
-    }
-    const isAllowed = permit.allows(item, method, isJsonObject(given) ? given : {})
+    const isAllowed = permit.allows(
+      permitItem(kind, route),
+      method,
+      isJsonObject(given) ? given : {},
+    )
     if (!isAllowed) throw new UnknownItemError(kind, name)
     return route
   }

@@ -3,7 +3,7 @@
  * Built once per change and never changed after, so that a list is a look-up and a call finds its owner without
  * a search.
  */
-import type { JsonObject, RawObject, Target } from '../backends/index.js'
+import type { RawObject, Target } from '../backends/index.js'
 import { isJsonObject, RawJson, withMembers } from '../backends/index.js'
 import { runsTasks } from './capabilities.js'
 import type { BackendCatalog, CatalogKind, Item } from './catalog.js'
@@ -55,7 +55,7 @@ export function buildView(members: readonly ViewMember[], naming: Naming, permit
   const uris = new UriIndex(offers('resources'), offers('templates'))
   const { changesUris } = uris
   const shown = (kind: PermitItem['kind'], items: readonly Named[]): readonly Named[] =>
-    permit === undefined ? items : items.filter((it) => permit.shows(permitItem(kind, it)))
+    permit === undefined ? items : items.filter((it) => permit.shows(permitItem(kind, routeOf(it))))
   const tools = { ...allTools, named: shown('tool', allTools.named) }
   const prompts = { ...allPrompts, named: shown('prompt', allPrompts.named) }
   const withTasks = new Set(
@@ -84,19 +84,23 @@ export function buildView(members: readonly ViewMember[], naming: Naming, permit
   }
 }
 
-function permitItem(kind: PermitItem['kind'], { exposed, target, item }: Named): PermitItem {
+/** What a permit is asked about. */
+export function permitItem(
+  kind: PermitItem['kind'],
+  { target, exposed, original, raw }: NameRoute,
+): PermitItem {
+  const { annotations } = raw.value
   return {
     kind,
-    name: item.key,
+    name: original,
     exposedName: exposed,
     target: target.name,
-    annotations: annotationsOf(item.raw),
+    annotations: isJsonObject(annotations) ? annotations : {},
   }
 }
 
-/** What a definition says of itself; of tools alone it says something that matters. */
-export function annotationsOf({ value: { annotations } }: RawObject): JsonObject {
-  return isJsonObject(annotations) ? annotations : {}
+function routeOf({ target, exposed, item }: Named): NameRoute {
+  return { target, exposed, original: item.key, raw: item.raw }
 }
 
 /** Exposed name → who serves it under which name. */
@@ -107,10 +111,11 @@ class NameIndex {
 
   constructor(kind: ItemKind, named: readonly Named[]) {
     this.#kind = kind
-    for (const { exposed, target, item } of named) {
-      this.#exposed.set(exposed, { target, exposed, original: item.key, raw: item.raw })
-      const others = this.#bare.get(item.key)
-      if (others === undefined) this.#bare.set(item.key, [exposed])
+    for (const route of named.map(routeOf)) {
+      const { exposed, original } = route
+      this.#exposed.set(exposed, route)
+      const others = this.#bare.get(original)
+      if (others === undefined) this.#bare.set(original, [exposed])
       else others.push(exposed)
     }
   }

@@ -31,7 +31,7 @@ import type { Permit, PermitItem } from './permit.js'
 import type { UriRoute } from './resource-uri.js'
 import { traitsOf } from './tool-traits.js'
 import type { View } from './view.js'
-import { annotationsOf, buildView, listResult } from './view.js'
+import { buildView, listResult, permitItem } from './view.js'
 
 /** The lists clients can be told have changed; templates are told of as resources. */
 export type ChangedList = 'tools' | 'prompts' | 'resources'
@@ -177,14 +177,7 @@ export class VirtualServer {
   /** What a permit is asked about a tool, by its exposed name; `undefined` where there is none. */
   toolItem(name: string): PermitItem | undefined {
     const route = this.#currentView().tools.exact(name)
-    if (route === undefined) return undefined
-    return {
-      kind: 'tool',
-      name: route.original,
-      exposedName: route.exposed,
-      target: route.target.name,
-      annotations: annotationsOf(route.raw),
-    }
+    return route && permitItem('tool', route)
   }
 
   /** Whose it is that a call names, where that is plain to see. */

@@ -17,6 +17,7 @@ import type { Config } from './config/schema.js'
 import type { AdminParts } from './http/admin-app.js'
 import { createAdminApp } from './http/admin-app.js'
 import { DEFAULT_ADMIN } from './http/admin-settings.js'
+import { Addresses } from './http/addresses.js'
 import { createApp } from './http/app.js'
 import { Guards } from './http/guards.js'
 import type { Readiness } from './http/health.js'
@@ -127,6 +128,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     metrics.denied(denial)
   })
   const access = new Access(config, config.listen.path)
+  const addresses = new Addresses(config.listen)
   const limiter = new Limiter(config.limits)
   const enter = (use: Use): Entry => {
     const entry = limiter.enter(use)
@@ -144,9 +146,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       return name.includes('/') ? federation.group(name) : federation.single(name)
     },
     termsFor: (asker) => ({
-      permit: policy.permitFor(asker),
+      permit: policy.permitFor(asker, addresses.of(asker.request)),
       principal: asker.principal,
-      address: asker.request.socket.remoteAddress ?? '',
+      address: addresses.of(asker.request),
       enter: limiter.isActive ? enter : undefined,
       requireScopes: (tool) => access.requireScopes(asker.request, asker.principal, tool),
     }),
@@ -188,6 +190,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const app = createApp({
     access,
     path: config.listen.path,
+    addresses,
     guards: new Guards(config.listen),
     endpoint,
     sseEndpoint,

@@ -109,13 +109,13 @@ export class Policy {
     this.#version += 1
   }
 
-  /** What this caller may do; `undefined` where nothing is forbidden to anybody. */
-  permitFor(asker: Asker): Permit | undefined {
+  /** What this caller, at this address, may do; `undefined` where nothing is forbidden to anybody. */
+  permitFor(asker: Asker, address = ''): Permit | undefined {
     if (this.#rules.length === 0) return undefined
     const { principal } = asker
     // A call needs no key, and a list that is known already no more than that.
     let base: RuleInput | undefined
-    const input = (): RuleInput => (base ??= inputOf(asker))
+    const input = (): RuleInput => (base ??= inputOf(asker, address))
     const key = (): string => {
       const looksFurther = this.#rules.some(({ rule }) => rule.readsRequest)
       const { request, source, mcp } = input()
@@ -138,7 +138,7 @@ export class Policy {
 
   /** What each rule says of a call, and what comes of all of them. */
   explain(asker: Asker, item: PermitItem, method: string, given: JsonObject): Explanation {
-    const base = inputOf(asker)
+    const base = inputOf(asker, '')
     const inList = withItem(base, item, `${item.kind}s/list`, 'list', {})
     const inCall = withItem(base, item, method, 'call', given)
     return {
@@ -171,7 +171,7 @@ function nameOf({ canBeTrue, canBeFalse }: Outcome): string {
   return canBeFalse ? 'false' : 'cannot be told'
 }
 
-function inputOf({ principal, request, client }: Asker): RuleInput {
+function inputOf({ principal, request, client }: Asker, address: string): RuleInput {
   const { kind, name, claims } = principal
   const isToken = kind === 'jwt'
   const headers = Object.entries(request.headers).flatMap(([key, value]) =>
@@ -199,7 +199,7 @@ function inputOf({ principal, request, client }: Asker): RuleInput {
     jwt: isToken ? claims : {},
     apiKey: kind === 'apiKey' ? { ...claims, name } : {},
     request: { headers: Object.fromEntries(headers) },
-    source: { address: request.socket.remoteAddress ?? '' },
+    source: { address },
   }
 }
 

@@ -10,6 +10,7 @@ import type { Principal } from '../auth/principal.js'
 import type { McpEndpoint } from '../mcp/endpoint.js'
 import type { SseEndpoint } from '../mcp/sse-endpoint.js'
 import { MESSAGES_PATH, SSE_PATH } from '../mcp/sse-endpoint.js'
+import type { Addresses } from './addresses.js'
 import type { Guards } from './guards.js'
 import type { Readiness } from './health.js'
 import { addHealth } from './health.js'
@@ -18,6 +19,7 @@ import { RefusedError, writeRefusal } from './refusal.js'
 export interface AppParts {
   readonly access: Access
   readonly path: string
+  readonly addresses: Addresses
   readonly guards: Guards
   readonly endpoint: McpEndpoint
   /** Where clients of 2024-11-05 are served. */
@@ -29,6 +31,7 @@ type App = Hono<{ Bindings: HttpBindings }>
 
 export function createApp({
   path,
+  addresses,
   guards,
   access,
   endpoint,
@@ -47,6 +50,7 @@ export function createApp({
     ) => Promise<void>,
   ): Promise<Response> => {
     try {
+      addresses.check(incoming)
       guards.check(incoming)
       if (guards.answerCors(incoming, outgoing)) return RESPONSE_ALREADY_SENT
       const admitted = access.admit(incoming)

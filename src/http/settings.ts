@@ -1,5 +1,6 @@
 /** Where the gateway listens, and which requests it lets in before anybody reads them. */
 import { z } from 'zod'
+import { addressFields } from './addresses.js'
 
 const MAX_PORT = 65_535
 /** Answered by the gateway itself on the same listener. */
@@ -61,6 +62,7 @@ export const listenSchema = z.strictObject({
     .array(originSchema)
     .prefault([])
     .describe('Origins of web pages that may call, as `scheme://host[:port]`; `"*"` lets all in.'),
+  ...addressFields,
 })
 
 export type ListenSettings = z.output<typeof listenSchema>

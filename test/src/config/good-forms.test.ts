@@ -107,6 +107,8 @@ describe('a configuration', () => {
         maxBodyBytes: 4_194_304,
         allowedHosts: [],
         allowedOrigins: [],
+        ipFilter: { allow: [], deny: [] },
+        trustedProxies: [],
       },
       targets: [],
       federation: {
@@ -132,6 +134,8 @@ listen:
   maxBodyBytes: 1024
   allowedHosts: [Gateway.example.com, 'gateway.example.com:8443']
   allowedOrigins: ['https://App.example.com', 'http://localhost:6274', 'vscode-webview://abc', '*']
+  ipFilter: { allow: ['fd00::/8'], deny: ['fd00::1'] }
+  trustedProxies: [10.0.0.0/8]
 federation:
   naming: { mode: conflict, separator: '-' }
   failureMode: closed
@@ -144,6 +148,8 @@ sessions: { idleTimeout: 1m, maxAge: 2h, max: 1 }
 `)
     expect(config.listen).toEqual({
       host: '::',
+      ipFilter: { allow: ['fd00::/8'], deny: ['fd00::1'] },
+      trustedProxies: ['10.0.0.0/8'],
       port: 0,
       path: '/gateway/mcp',
       legacySse: true,
