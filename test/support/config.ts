@@ -23,7 +23,7 @@ export async function folderOf(files: Readonly<Record<string, string>>): Promise
 /** Loads a single file of this text. */
 export async function load(text: string, env: NodeJS.ProcessEnv = {}): Promise<Config> {
   await using folder = await folderOf({ 'junction.yaml': text })
-  return loadConfig(join(folder.path, 'junction.yaml'), env)
+  return await loadConfig(join(folder.path, 'junction.yaml'), env)
 }
 
 /** What is wrong with a single file of this text, as `line:column path: message`. */
