@@ -87,6 +87,8 @@ export interface Call {
   readonly caller: Caller
   /** For `tools/call`. */
   readonly tool?: ToolTraits
+  /** Those of the caller's request; a server gets what its target names of them, and nothing else. */
+  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>
   /** The log messages that this call is to bring; undefined for none, or for those the server thinks fit. */
   readonly logLevel: LogLevel | undefined
   /** Cancelled when the caller withdraws the request. */

@@ -1,5 +1,7 @@
 /** What the gateway itself presents to a server: fixed headers and credentials. Nothing of a client's is among it. */
 import { z } from 'zod'
+import type { Call } from './call.js'
+import type { Target } from './target.js'
 
 /** Lower case, as HTTP/2 has it and Node sends it. */
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
@@ -24,6 +26,9 @@ const valueSchema = z
   .max(8_192)
   .regex(VALUE, 'expected the value of a header, on one line')
 
+/** What callers show to this gateway, and to nobody behind it (2025-11-25 security_best_practices). */
+const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'x-api-key'])
+
 /** Headers by name, as several ways to write them have it. */
 export const headersSchema = z.record(headerNameSchema, valueSchema)
 
@@ -32,9 +37,20 @@ export const credentialFields = {
   headers: z
     .strictObject({
       set: headersSchema.prefault({}).describe('Sent with every request; secrets by reference.'),
+      forward: z
+        .array(
+          headerNameSchema.refine(
+            (name) => !CREDENTIALS.has(name),
+            'credentials stay with whom they were shown to',
+          ),
+        )
+        .prefault([])
+        .describe(
+          'Headers of a client’s request that go along with its calls, such as `x-request-id`.',
+        ),
     })
     .optional()
-    .describe('Headers for the server. None of a client’s ever goes there.'),
+    .describe('Headers for the server. Of a client’s, only those in `forward` go there.'),
   auth: z
     .strictObject({
       bearer: valueSchema
@@ -72,4 +88,17 @@ export function presentedHeaders(
   const name = header?.name ?? 'authorization'
   if (Object.hasOwn(shown, name)) return refuse('"headers.set" has this header, too')
   return { ...shown, [name]: header?.value ?? `Bearer ${bearer ?? ''}` }
+}
+
+/** What goes along of a caller's headers. */
+export function forwardedHeaders(
+  { forward }: Target,
+  headers: Call['headers'],
+): Readonly<Record<string, string>> | undefined {
+  if (forward.length === 0 || headers === undefined) return undefined
+  const chosen = forward.flatMap((name) => {
+    const value = headers[name]
+    return typeof value === 'string' ? [[name, value] as const] : []
+  })
+  return chosen.length === 0 ? undefined : Object.fromEntries(chosen)
 }

@@ -64,9 +64,9 @@ export class HttpTransport implements Transport {
     return transport
   }
 
-  send(text: string, exchange: Exchange): () => void {
+  send(text: string, exchange: Exchange, extra?: Readonly<Record<string, string>>): () => void {
     const resuming = new ResumingExchange(exchange, (it, lastEventId) =>
-      lastEventId === undefined ? this.#post(text, it) : this.#get(it, lastEventId, true),
+      lastEventId === undefined ? this.#post(text, it, extra) : this.#get(it, lastEventId, true),
     )
     return () => resuming.stop()
   }
@@ -125,8 +125,9 @@ export class HttpTransport implements Transport {
     return headers
   }
 
-  #post(text: string, exchange: Exchange): () => void {
-    const headers = this.#headers(ACCEPT_BOTH)
+  #post(text: string, exchange: Exchange, extra?: Readonly<Record<string, string>>): () => void {
+    const own = this.#headers(ACCEPT_BOTH)
+    const headers = extra === undefined ? own : { ...extra, ...own }
     headers['content-type'] = 'application/json'
     return this.#dispatch('POST', headers, text, true, exchange)
   }

@@ -6,6 +6,7 @@
 import type { Caller } from './call.js'
 import { BackendProtocolError, BackendUnreachableError, reasonOf } from './errors.js'
 import type { LogLevel } from './log-level.js'
+import { forwardedHeaders } from './credentials.js'
 import type { Pending, RequestOptions } from './pending-requests.js'
 import { PendingRequests } from './pending-requests.js'
 import { RunningTasks } from './running-tasks.js'
@@ -135,7 +136,8 @@ export class LegacyClient implements UpstreamClient {
     }
     return this.#pending.open(options, timeoutMs, (pending) => {
       const text = requestText(pending.id, options.method, paramsWithToken(options, pending.id))
-      return transport.send(text, this.#exchange(pending))
+      const extra = forwardedHeaders(this.#target, options.headers)
+      return transport.send(text, this.#exchange(pending), extra)
     })
   }
 

@@ -3,6 +3,7 @@
  * own body, and its result says of which kind it is. There is no session: one instance serves all callers of a
  * server, or of a child process.
  */
+import { forwardedHeaders } from './credentials.js'
 import {
   BackendProtocolError,
   BackendUnreachableError,
@@ -95,7 +96,11 @@ export class ModernClient implements UpstreamClient {
     const result = await this.#pending.open(options, timeoutMs, (pending) => {
       const params = this.#stamped(options, pending.id)
       const text = requestText(pending.id, options.method, params)
-      return transport.send(text, this.#exchange(pending), headersOf(options))
+      const extra = forwardedHeaders(this.#target, options.headers)
+      return transport.send(text, this.#exchange(pending), {
+        ...extra,
+        ...headersOf(options),
+      })
     })
     return this.#neutral(result, options)
   }

@@ -31,11 +31,11 @@ export class ModernHttpTransport implements Transport {
       method: 'POST',
       path: this.#path,
       headers: {
+        ...headers,
         ...this.#target.headers,
         'content-type': 'application/json',
         accept: 'application/json, text/event-stream',
         'mcp-protocol-version': MODERN_VERSION,
-        ...headers,
       },
       body: text,
     } as const

@@ -6,6 +6,7 @@ import type { Dispatcher, Pool } from 'undici'
 import { BackendProtocolError, BackendTimeoutError, BackendUnreachableError } from './errors.js'
 import { HttpExchanges } from './http-exchanges.js'
 import type { Target } from './target.js'
+import type { Message } from './wire/json-rpc.js'
 import type { Channel, Exchange, Transport } from './transport.js'
 
 export class SseTransport implements Transport {
@@ -46,13 +47,14 @@ export class SseTransport implements Transport {
     return transport
   }
 
-  send(text: string, exchange: Exchange): () => void {
-    return this.#post(text, {
+  send(text: string, exchange: Exchange, extra?: Readonly<Record<string, string>>): () => void {
+    const answer = {
       // The answer comes on the stream; the end of the POST only says that it was taken.
-      onMessage: (message) => this.#channel.onMessage(message),
+      onMessage: (message: Message) => this.#channel.onMessage(message),
       onEnd: () => undefined,
-      onError: (error) => exchange.onError(error),
-    })
+      onError: (error: Error) => exchange.onError(error),
+    }
+    return this.#post(text, answer, extra)
   }
 
   notify(text: string): Promise<void> {
@@ -102,8 +104,8 @@ export class SseTransport implements Transport {
     })
   }
 
-  #post(text: string, exchange: Exchange): () => void {
-    const headers = { 'content-type': 'application/json', accept: 'application/json' }
+  #post(text: string, exchange: Exchange, extra?: Readonly<Record<string, string>>): () => void {
+    const headers = { ...extra, 'content-type': 'application/json', accept: 'application/json' }
     return this.#dispatch('POST', this.#endpoint ?? this.#path(), headers, text, exchange)
   }
 
@@ -134,7 +136,7 @@ export class SseTransport implements Transport {
       isAcknowledgement: method === 'POST',
       isOneAnswer: false,
     }
-    const all = { ...this.#target.headers, ...headers }
+    const all = { ...headers, ...this.#target.headers }
     return this.#exchanges.send({ method, path, headers: all, body }, options, exchange)
   }
 }

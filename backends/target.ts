@@ -38,6 +38,8 @@ export interface Target extends TargetOptions {
   readonly prefix: string
   /** Sent with every HTTP request. */
   readonly headers: Readonly<Record<string, string>>
+  /** Headers of a caller's request that go along with its calls. */
+  readonly forward: readonly string[]
 }
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
@@ -143,14 +145,15 @@ export const targetSchema = z
       })
       return z.NEVER
     }
+    const forward = headers?.forward ?? []
     const shown = presentedHeaders({ headers, auth }, context)
     if (shown === undefined) return z.NEVER
-    if (endpoint.kind === 'stdio' && Object.keys(shown).length > 0) {
+    if (endpoint.kind === 'stdio' && Object.keys(shown).length + forward.length > 0) {
       const message = 'a child process has no headers; give it what it needs in "stdio.env"'
       context.addIssue({ code: 'custom', message })
       return z.NEVER
     }
-    return { name, endpoint, prefix: prefix ?? name, ...options, headers: shown }
+    return { name, endpoint, prefix: prefix ?? name, ...options, headers: shown, forward }
   })
 
 /** Two targets that would be reached and shown alike; a registry keeps the backend of an equal target. */

@@ -149,6 +149,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       permit: policy.permitFor(asker, addresses.of(asker.request)),
       principal: asker.principal,
       address: addresses.of(asker.request),
+      headers: asker.request.headers,
       enter: limiter.isActive ? enter : undefined,
       requireScopes: (tool) => access.requireScopes(asker.request, asker.principal, tool),
     }),

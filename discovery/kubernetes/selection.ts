@@ -25,6 +25,7 @@ const {
   endpoint: _endpoint,
   prefix: _prefix,
   headers: _headers,
+  forward: _forward,
   ...DEFAULTS
 } = targetSchema.parse({ name: 'any', mcp: { url: 'http://any' } }) satisfies Target
 

@@ -66,7 +66,7 @@ export async function answerRequest(
       server,
       session,
       request,
-      () => callOf(session, request, cancellation, way, tokens),
+      () => callOf(session, request, cancellation, way, tokens, terms),
       terms,
     )
     return resultText(request.id, legacyResult(result))
@@ -203,6 +203,7 @@ function callOf(
   cancellation: Cancellation,
   way: WayBack,
   tokens: ReplyTokens,
+  { headers }: Terms,
 ): Call {
   const meta = params.value['_meta']
   const token = isJsonObject(meta) ? meta['progressToken'] : undefined
@@ -214,6 +215,7 @@ function callOf(
     method,
     params: token === undefined ? params : withMeta(params, { progressToken: undefined }),
     caller: session.caller,
+    headers,
     logLevel: session.caller.logLevel,
     cancellation,
     wantsProgress,

@@ -109,6 +109,7 @@ export async function performModern(
     // A client of this era cannot wish for a task; the server decides (ext-tasks).
     params: withMembers(params, { task: undefined }),
     caller,
+    headers: terms.headers,
     logLevel: request.logLevel,
     cancellation,
     wantsProgress: request.progressToken !== undefined,

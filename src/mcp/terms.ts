@@ -1,5 +1,5 @@
 /** On what terms a request is served: what its caller may see and use, and how often. */
-import type { ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { JsonObject, RawObject } from '../../backends/index.js'
 import { JsonRpcError, RawJson } from '../../backends/index.js'
 import type { Principal } from '../auth/principal.js'
@@ -11,6 +11,8 @@ export interface Terms {
   readonly permit: Permit | undefined
   readonly principal: Principal
   readonly address: string
+  /** Of the request; what goes along to servers is theirs to say. */
+  readonly headers: IncomingHttpHeaders
   /** Absent where nothing is limited. */
   readonly enter: ((use: Use) => Entry) | undefined
   /** Whether a token reaches as far as this tool. @throws RefusedError 401 or 403 */

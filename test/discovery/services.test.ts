@@ -13,7 +13,7 @@ interface Written {
 }
 
 const OPTIONS = targetSchema.parse({ name: 'any', mcp: { url: 'http://any' } })
-const { name: _, endpoint: __, prefix: ___, headers: ____, ...DEFAULTS } = OPTIONS
+const { name: _, endpoint: __, prefix: ___, headers: ____, forward: _____, ...DEFAULTS } = OPTIONS
 
 const mcp = (more: JsonObject = {}): JsonObject => ({
   name: 'http',

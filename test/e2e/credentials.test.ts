@@ -42,6 +42,31 @@ describe('a server', () => {
     }
   })
 
+  it('gets of a client’s headers those that it is to get, with that client’s calls alone', async () => {
+    await using legacy = await startEcho()
+    await using modern = await startModern({
+      tools: [{ name: 't', inputSchema: {} }],
+      handlers: { 'tools/call': () => ({ content: [] }) },
+    })
+    await using old = await SseServer.start(() => ({ content: [] }))
+    const headers = { forward: ['X-Request-Id', 'x-team'], set: { 'x-team': 'ours' } }
+    await using gateway = await startGateway({
+      targets: [
+        { name: 'a', mcp: { url: legacy.url }, headers },
+        { name: 'b', mcp: { url: modern.url }, headers },
+        { name: 'c', sse: { url: old.url }, headers },
+      ],
+    })
+    const theirs = { 'x-request-id': 'r-1', 'x-team': 'theirs', 'x-other': 'o' }
+    const session = await openSession(gateway.url, undefined, {}, theirs)
+    for (const tool of ['a__echo', 'b__t', 'c__tool']) {
+      expect((await session.call(tool)).json).toHaveProperty('result')
+    }
+    const all = [...legacy.headers, ...modern.sent.map((it) => it.headers), ...old.headers]
+    expect(all.filter((it) => it['x-request-id'] === 'r-1')).toHaveLength(3)
+    for (const it of all) expect([it['x-team'], it['x-other']]).toEqual(['ours', undefined])
+  })
+
   it('of HTTP+SSE and of an mcpServers map is shown them too', async () => {
     await using old = await SseServer.start(() => ({ content: [] }))
     await using mapped = await startEcho()

@@ -67,6 +67,7 @@ targets:
         roots: true,
         era: 'legacy',
         parkCalls: true,
+        forward: [],
         headers: {},
       },
     ])
