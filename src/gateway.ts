@@ -21,8 +21,9 @@ import { Addresses } from './http/addresses.js'
 import { createApp } from './http/app.js'
 import { Guards } from './http/guards.js'
 import type { Readiness } from './http/health.js'
-import type { Listener } from './http/listener.js'
+import type { Listener, ListenerTls } from './http/listener.js'
 import { listen } from './http/listener.js'
+import type { TlsSettings } from './http/settings.js'
 import type { Entry, Use } from './limits/limiter.js'
 import { Limiter } from './limits/limiter.js'
 import type { EndpointOptions } from './mcp/endpoint.js'
@@ -203,7 +204,8 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     sources: () => discovery.reports,
     problems: () => found.problems.filter((it) => !it.isNotice).length,
   })
-  const listener = await listen(app, config.listen.host, config.listen.port)
+  const { host, port, tls } = config.listen
+  const listener = await listen(app, host, port, tls && tlsOf(tls, logger))
   const admin = await listenForAdmin(config, logger, {
     readiness,
     answerScrape: (request, response) => metrics.answer(request, response),
@@ -214,7 +216,8 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     await listener.close(0)
     throw error
   })
-  const url = `http://${urlHost(config.listen.host)}:${listener.port}${config.listen.path}`
+  const scheme = tls === undefined ? 'http' : 'https'
+  const url = `${scheme}://${urlHost(host)}:${listener.port}${config.listen.path}`
   logger.info({ url, version: VERSION, targets: config.targets.length }, 'listening')
   applyTargets()
   discovery.start()
@@ -289,6 +292,16 @@ async function listenForAdmin(
     if (admin !== undefined) throw error
     logger.warn({ port, reason: reasonOf(error) }, 'no admin listener; "admin" gives another port')
     return undefined
+  }
+}
+
+function tlsOf(settings: TlsSettings, logger: Logger): ListenerTls {
+  return {
+    settings,
+    onChange: (error) => {
+      if (error === undefined) logger.info('certificates read again')
+      else logger.error({ reason: reasonOf(error) }, 'the new certificates cannot be used')
+    },
   }
 }
 

@@ -8,6 +8,7 @@ import { LRUCache } from 'lru-cache'
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { JsonObject } from '../../backends/index.js'
+import { certificatePrincipal } from './certificates.js'
 import { Jwks } from './jwks.js'
 import type { Principal } from './principal.js'
 import { NOBODY, principalOf } from './principal.js'
@@ -63,6 +64,8 @@ export class Authenticator {
   async authenticate(request: IncomingMessage): Promise<Principal> {
     const shown = shownBy(request)
     if (shown === undefined) {
+      const known = certificatePrincipal(request)
+      if (known !== undefined) return known
       if (this.#settings.mode === 'optional') return NOBODY
       throw new UnauthenticatedError('missing', 'credentials are needed here')
     }

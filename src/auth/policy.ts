@@ -198,6 +198,7 @@ function inputOf({ principal, request, client }: Asker, address: string): RuleIn
     },
     jwt: isToken ? claims : {},
     apiKey: kind === 'apiKey' ? { ...claims, name } : {},
+    certificate: kind === 'certificate' ? claims : {},
     request: { headers: Object.fromEntries(headers) },
     source: { address },
   }

@@ -6,8 +6,8 @@ import { ANONYMOUS } from '../../backends/index.js'
 export interface Principal {
   /** The same for the same caller, in every process; short, and without anything secret in it. */
   readonly id: string
-  readonly kind: 'anonymous' | 'jwt' | 'apiKey'
-  /** For people: a token's subject, a key's name. */
+  readonly kind: 'anonymous' | 'jwt' | 'apiKey' | 'certificate'
+  /** For people: a token's subject, a key's name, a certificate's. */
   readonly name: string
   /** What the token, or the configuration of the key, says of it. */
   readonly claims: JsonObject
@@ -18,7 +18,7 @@ export const NOBODY: Principal = { id: ANONYMOUS, kind: 'anonymous', name: ANONY
 
 /** `parts` tell this principal from all others of its kind. */
 export function principalOf(
-  kind: 'jwt' | 'apiKey',
+  kind: 'jwt' | 'apiKey' | 'certificate',
   parts: readonly string[],
   name: string,
   claims: JsonObject,

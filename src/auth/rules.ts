@@ -29,6 +29,7 @@ export interface RuleInput {
   }
   readonly jwt: JsonObject
   readonly apiKey: JsonObject
+  readonly certificate: JsonObject
   readonly request: { readonly headers: Readonly<Record<string, string>> }
   readonly source: { readonly address: string }
 }
@@ -92,6 +93,7 @@ function newEnvironment(): Environment {
     })
     .registerVariable('jwt', ANY)
     .registerVariable('apiKey', ANY)
+    .registerVariable('certificate', ANY)
     .registerVariable({ name: 'request', schema: { headers: 'map<string, string>' } })
     .registerVariable({ name: 'source', schema: { address: 'string' } })
     .registerFunction(`string.${LINEAR_MATCHES}(string): bool`, (text: string, pattern: string) => {

@@ -123,11 +123,7 @@ export const authenticationSchema = z
       .prefault({})
       .describe('What clients are told of how to get a token (RFC 9728).'),
   })
-  .superRefine(({ mode, jwt, apiKeys }, context) => {
-    if (mode !== 'off' && jwt.length + apiKeys.length === 0) {
-      const message = 'nobody could get in: "jwt" or "apiKeys" is needed'
-      context.addIssue({ code: 'custom', message, path: ['mode'] })
-    }
+  .superRefine(({ jwt, apiKeys }, context) => {
     reportTwice(
       jwt.map((it) => it.issuer),
       (index) => ['jwt', index, 'issuer'],

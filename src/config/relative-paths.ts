@@ -7,6 +7,7 @@ const FILES = [
   'targets.*.stdio.cwd',
   'mcpServers.*.cwd',
   'kubernetes.kubeconfig',
+  'listen.tls.*',
   'authentication.jwt.*.jwks.file',
 ]
 const PROGRAMS = ['targets.*.stdio.command', 'targets.*.stdio.cmd', 'mcpServers.*.command']

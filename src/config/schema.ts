@@ -74,6 +74,12 @@ export const configSchema = z
     federation: federationSchema.prefault({}).describe('How the targets look as one server.'),
     sessions: sessionsSchema.prefault({}).describe("The gateway's sessions with its clients."),
   })
+  .superRefine(({ listen, authentication: { mode, jwt, apiKeys } }, context) => {
+    const knowsSomebody = jwt.length + apiKeys.length > 0 || listen.tls?.clientCa !== undefined
+    if (mode === 'off' || knowsSomebody) return
+    const message = 'nobody could get in: "jwt", "apiKeys" or "listen.tls.clientCa" is needed'
+    context.addIssue({ code: 'custom', message, path: ['authentication', 'mode'] })
+  })
   .transform(({ targets, mcpServers, ...sections }): Config => ({
     ...sections,
     targets: [...targets.filter((it): it is Target => !isSelectorEntry(it)), ...mcpServers],

@@ -3,12 +3,22 @@ import type { HttpBindings } from '@hono/node-server'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { IncomingMessage, Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { TlsSettings } from './settings.js'
+import type { SecureServer } from './tls.js'
+import { followTls, readTls } from './tls.js'
 
 /** Longer than the usual idle time of load balancers, so that they and not we close an idle connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
 const HEADERS_TIMEOUT_MS = 20_000
 const IDLE_SWEEP_MS = 50
+
+export interface ListenerTls {
+  readonly settings: TlsSettings
+  /** The files hold something else, or, with an error, something that cannot be used. */
+  onChange(error?: unknown): void
+}
 
 export interface Listener {
   readonly port: number
@@ -21,9 +31,16 @@ export async function listen(
   app: Pick<Hono<{ Bindings: HttpBindings }>, 'fetch'>,
   host: string,
   port: number,
+  tls?: ListenerTls,
 ): Promise<Listener> {
-  // The adapter's types allow for HTTP/2; without options it makes a plain HTTP/1.1 server.
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
+  const secure = tls === undefined ? undefined : await readTls(tls.settings)
+  const options = { fetch: app.fetch, overrideGlobalObjects: false }
+  // The adapter's types allow for HTTP/2; it makes an HTTP/1.1 server of what it is given here.
+  const server = (
+    secure === undefined
+      ? createAdaptorServer(options)
+      : createAdaptorServer({ ...options, createServer: createHttpsServer, serverOptions: secure })
+  ) as Server
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS
   server.headersTimeout = HEADERS_TIMEOUT_MS
   // Node takes a connection for busy until its first request has come.
@@ -40,9 +57,16 @@ export async function listen(
       resolve()
     })
   })
+  const stopFollowing =
+    tls === undefined
+      ? undefined
+      : await followTls(tls.settings, server as unknown as SecureServer, tls.onChange)
   return {
     port: (server.address() as AddressInfo).port,
-    close: (deadlineMs) => close(server, unused, deadlineMs),
+    close: (deadlineMs) => {
+      stopFollowing?.()
+      return close(server, unused, deadlineMs)
+    },
   }
 }
 

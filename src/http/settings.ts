@@ -62,10 +62,29 @@ export const listenSchema = z.strictObject({
     .array(originSchema)
     .prefault([])
     .describe('Origins of web pages that may call, as `scheme://host[:port]`; `"*"` lets all in.'),
+  tls: z
+    .strictObject({
+      cert: z
+        .string()
+        .min(1)
+        .describe('File with the certificate chain, in PEM; read again when it changes.'),
+      key: z.string().min(1).describe('File with its private key, in PEM.'),
+      clientCa: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'File with the authorities whose client certificates are asked for: nobody connects without one, and whoever shows nothing else is known by it.',
+        ),
+    })
+    .optional()
+    .describe('Serve HTTPS. Files are relative to the configuration.'),
   ...addressFields,
 })
 
 export type ListenSettings = z.output<typeof listenSchema>
+
+export type TlsSettings = NonNullable<ListenSettings['tls']>
 
 function isPlainPath(path: string): boolean {
   // The parse resolves `.` and `..`, which a client would have resolved before asking.
