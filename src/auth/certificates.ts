@@ -1,6 +1,6 @@
 /** Clients that are known by the certificate of their connection, which the listener has verified. */
 import type { IncomingMessage } from 'node:http'
-import type { TLSSocket } from 'node:tls'
+import type { PeerCertificate, TLSSocket } from 'node:tls'
 import type { Principal } from './principal.js'
 import { principalOf } from './principal.js'
 
@@ -8,7 +8,9 @@ import { principalOf } from './principal.js'
 export function certificatePrincipal({ socket }: IncomingMessage): Principal | undefined {
   const tls = socket as Partial<TLSSocket>
   if (tls.authorized !== true || tls.getPeerCertificate === undefined) return undefined
-  const { subject, issuer, subjectaltname = '', fingerprint256 = '' } = tls.getPeerCertificate()
+  // Without a certificate there is an empty object.
+  const certificate: Partial<PeerCertificate> = tls.getPeerCertificate()
+  const { subject, issuer, subjectaltname = '', fingerprint256 = '' } = certificate
   if (subject === undefined) return undefined
   const { CN: commonName } = subject
   // A workload's identity (SPIFFE) is a URI among its names.

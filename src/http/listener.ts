@@ -60,7 +60,9 @@ export async function listen(
   const stopFollowing =
     tls === undefined
       ? undefined
-      : await followTls(tls.settings, server as unknown as SecureServer, tls.onChange)
+      : await followTls(tls.settings, server as unknown as SecureServer, (error) =>
+          tls.onChange(error),
+        )
   return {
     port: (server.address() as AddressInfo).port,
     close: (deadlineMs) => {
