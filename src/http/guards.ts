@@ -15,7 +15,11 @@ export function isLoopback(host: string): boolean {
 
 const CORS_METHODS = 'GET, POST, DELETE'
 const CORS_HEADERS =
-  'Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID'
+  'Authorization, X-Api-Key, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID'
+/** Named by the tools of servers (2026-07-28 basic/transports, custom headers), so that no list could hold them. */
+const CORS_PARAM = /^mcp-param-[a-z0-9-]{1,64}$/i
+/** Several times what clients send behind proxies; far below where Node would leave headers out without a word. */
+const MAX_HEADERS = 200
 const CORS_EXPOSED = 'Mcp-Session-Id, WWW-Authenticate'
 
 /**
@@ -35,8 +39,11 @@ export class Guards {
     this.#origins = new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase()))
   }
 
-  /** @throws RefusedError 403 */
+  /** @throws RefusedError 403; 431 for more headers than anybody needs */
   check(request: IncomingMessage): void {
+    if (request.rawHeaders.length > 2 * MAX_HEADERS) {
+      throw new RefusedError(431, `a request has at most ${MAX_HEADERS} headers`)
+    }
     const { host, origin } = request.headers
     if (!this.#allowsHost(host)) {
       throw new RefusedError(403, 'this Host is not allowed; add it to listen.allowedHosts')
@@ -58,7 +65,7 @@ export class Guards {
     response.setHeader('vary', 'Origin')
     if (request.method !== 'OPTIONS') return false
     response.setHeader('access-control-allow-methods', CORS_METHODS)
-    response.setHeader('access-control-allow-headers', CORS_HEADERS)
+    response.setHeader('access-control-allow-headers', allowedHeaders(request))
     response.setHeader('access-control-max-age', '7200')
     response.writeHead(204).end()
     return true
@@ -77,6 +84,15 @@ export class Guards {
     const { protocol, hostname } = new URL(origin)
     return (protocol === 'http:' || protocol === 'https:') && LOOPBACK.has(hostname)
   }
+}
+
+function allowedHeaders(request: IncomingMessage): string {
+  const asked = request.headers['access-control-request-headers'] ?? ''
+  const params = asked.split(',').flatMap((name) => {
+    const trimmed = name.trim()
+    return CORS_PARAM.test(trimmed) ? [trimmed] : []
+  })
+  return [CORS_HEADERS, ...params].join(', ')
 }
 
 /** The name without its port, in lower case; `undefined` for what is no host. */

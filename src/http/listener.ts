@@ -11,8 +11,18 @@ import { followTls, readTls } from './tls.js'
 
 /** Longer than the usual idle time of load balancers, so that they and not we close an idle connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
-const HEADERS_TIMEOUT_MS = 20_000
 const IDLE_SWEEP_MS = 50
+
+/** How long a request may take to arrive, before its connection is closed with 408; answers take what they take. */
+export interface Patience {
+  readonly headersMs: number
+  /** With the body. */
+  readonly requestMs: number
+  /** How often connections are looked at. */
+  readonly checkMs: number
+}
+
+const PATIENCE: Patience = { headersMs: 20_000, requestMs: 60_000, checkMs: 5000 }
 
 export interface ListenerTls {
   readonly settings: TlsSettings
@@ -32,17 +42,26 @@ export async function listen(
   host: string,
   port: number,
   tls?: ListenerTls,
+  patience: Patience = PATIENCE,
 ): Promise<Listener> {
   const secure = tls === undefined ? undefined : await readTls(tls.settings)
   const options = { fetch: app.fetch, overrideGlobalObjects: false }
+  const serverOptions = {
+    headersTimeout: patience.headersMs,
+    requestTimeout: patience.requestMs,
+    connectionsCheckingInterval: patience.checkMs,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  }
   // The adapter's types allow for HTTP/2; it makes an HTTP/1.1 server of what it is given here.
   const server = (
     secure === undefined
-      ? createAdaptorServer(options)
-      : createAdaptorServer({ ...options, createServer: createHttpsServer, serverOptions: secure })
+      ? createAdaptorServer({ ...options, serverOptions })
+      : createAdaptorServer({
+          ...options,
+          createServer: createHttpsServer,
+          serverOptions: { ...serverOptions, ...secure },
+        })
   ) as Server
-  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS
-  server.headersTimeout = HEADERS_TIMEOUT_MS
   // Node takes a connection for busy until its first request has come.
   const unused = new Set<Socket>()
   server.on('connection', (socket: Socket) => {

@@ -258,6 +258,21 @@ describe('the endpoint over HTTP', () => {
   })
 })
 
+describe('headers', () => {
+  const many = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, 'v']))
+
+  it('are refused with 431 where they are too many or too large, and only then', async () => {
+    await using gateway = await startAll()
+    expect((await post(gateway.url, initializeRequest(), many(150))).status).toBe(200)
+    const tooMany = await post(gateway.url, initializeRequest(), many(300))
+    expect(tooMany.status).toBe(431)
+    expect(tooMany.json).toMatchObject({ error: { code: -32600 } })
+    const large = await send('GET', gateway.url, undefined, { 'x-large': 'v'.repeat(20_000) })
+    expect(large.status).toBe(431)
+  })
+})
+
 describe('Host and Origin', () => {
   const host = (name: string) => ({ host: name })
 
@@ -302,6 +317,11 @@ describe('Host and Origin', () => {
     const preflight = await send('OPTIONS', gateway.url, undefined, headers)
     expect(preflight.status).toBe(204)
     expect(preflight.headers['access-control-allow-headers']).toContain('Mcp-Session-Id')
+    const asking = { 'access-control-request-headers': 'x-api-key, mcp-param-region, x-evil' }
+    const asked = await send('OPTIONS', gateway.url, undefined, { ...headers, ...asking })
+    const names = String(asked.headers['access-control-allow-headers']).toLowerCase().split(', ')
+    expect(names).toEqual(expect.arrayContaining(['x-api-key', 'mcp-param-region']))
+    expect(names).not.toContain('x-evil')
     const other = await send('OPTIONS', gateway.url, undefined, { origin: 'https://evil.example' })
     expect(other.status).toBe(403)
     expect(other.headers['access-control-allow-origin']).toBeUndefined()
