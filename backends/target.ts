@@ -29,6 +29,8 @@ export interface TargetOptions {
   readonly era: 'auto' | Era
   /** Whether calls of modern clients to an older server wait while the client is asked. */
   readonly parkCalls: boolean
+  /** What becomes of tools whose definitions nobody approved. */
+  readonly guard: 'off' | 'warn' | 'block'
 }
 
 export interface Target extends TargetOptions {
@@ -122,6 +124,12 @@ export const optionFields = {
     .prefault(false)
     .describe(
       'Let this server, of a revision up to 2025-11-25, ask clients of 2026-07-28 for input: its call waits in this process until the client comes back with the answer.',
+    ),
+  guard: z
+    .enum(['off', 'warn', 'block'])
+    .prefault('off')
+    .describe(
+      'Hold the tools of this server against the definitions approved in `junction.lock.json` (`mcp-junction lock`): `warn` reports what is new or changed, `block` hides it as well.',
     ),
 }
 

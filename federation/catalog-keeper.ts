@@ -6,6 +6,8 @@ import type { Backend, BackendState, ServerDescription } from '../backends/index
 import { isJsonObject, reasonOf } from '../backends/index.js'
 import type { BackendCatalog, CatalogKind } from './catalog.js'
 import { CATALOG_KINDS, drainList, LISTS, NO_ITEMS } from './catalog.js'
+import type { Approvals, Unapproved } from './definition-guard.js'
+import { guard } from './definition-guard.js'
 import type { Unavailable } from './errors.js'
 
 /** Several changes in one breath make one refresh. */
@@ -27,7 +29,10 @@ export class CatalogKeeper {
   readonly #listener: KeeperListener
   readonly #stale = new Set<CatalogKind>()
   readonly #addedAt = Date.now()
+  #approvals: Approvals
+  #offered: BackendCatalog | undefined
   #catalog: BackendCatalog | undefined
+  #unapproved: readonly Unapproved[] = []
   #failure: { readonly reason: string; readonly since: number } | undefined
   #timer: NodeJS.Timeout | undefined
   #expiry: NodeJS.Timeout | undefined
@@ -36,14 +41,33 @@ export class CatalogKeeper {
   #closed = false
   #wake: (() => void)[] = []
 
-  constructor(backend: Backend, listener: KeeperListener) {
+  constructor(backend: Backend, approvals: Approvals, listener: KeeperListener) {
     this.backend = backend
+    this.#approvals = approvals
     this.#listener = listener
   }
 
-  /** The last good lists; `undefined` before the first. */
+  /** The last good lists, without what is kept away; `undefined` before the first. */
   get catalog(): BackendCatalog | undefined {
     return this.#catalog
+  }
+
+  /** The same as the backend gave them. */
+  get offered(): BackendCatalog | undefined {
+    return this.#offered
+  }
+
+  /** Tools with definitions that nobody approved, where that matters. */
+  get unapproved(): readonly Unapproved[] {
+    return this.#unapproved
+  }
+
+  /** Takes over other approvals. */
+  approve(approvals: Approvals): void {
+    this.#approvals = approvals
+    if (this.#offered === undefined || this.backend.target.guard === 'off') return
+    this.#adopt(this.#offered)
+    this.#tell()
   }
 
   /** Whether the first attempt has come to an end, good or bad. */
@@ -118,7 +142,7 @@ export class CatalogKeeper {
     this.#refreshing = false
     if (this.#closed) return
 
-    const items = { ...(this.#catalog?.items ?? NO_ITEMS) }
+    const items = { ...(this.#offered?.items ?? NO_ITEMS) }
     const freshness = { ...this.#catalog?.freshness }
     let failure: unknown
     let fresh = 0
@@ -134,7 +158,7 @@ export class CatalogKeeper {
         failure = outcome?.reason
       }
     }
-    if (fresh > 0) this.#catalog = { server: state.server, items, freshness }
+    if (fresh > 0) this.#adopt({ server: state.server, items, freshness })
     this.#scheduleExpiry()
     if (failure === undefined) {
       this.#failure = undefined
@@ -146,6 +170,13 @@ export class CatalogKeeper {
       this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
     }
     this.#tell()
+  }
+
+  #adopt(offered: BackendCatalog): void {
+    const { tools, unapproved } = guard(this.backend.target, offered.items.tools, this.#approvals)
+    this.#offered = offered
+    this.#unapproved = unapproved
+    this.#catalog = { ...offered, items: { ...offered.items, tools } }
   }
 
   /** Reads a list again when the server said it would no longer be current, where it does not tell of changes. */

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Backend, BackendState, ListKind, TargetName } from '../backends/index.js'
 import type { CatalogKind } from './catalog.js'
 import { CatalogKeeper } from './catalog-keeper.js'
+import type { Approvals } from './definition-guard.js'
 import type { Collision } from './naming.js'
 import type { FederationSettings } from './settings.js'
 import type { VirtualServer } from './virtual-server.js'
@@ -30,6 +31,7 @@ export class Federation {
   readonly #listener: FederationListener
   readonly #keepers = new Map<TargetName, CatalogKeeper>()
   #settings: FederationSettings
+  #approvals: Approvals = {}
 
   constructor(settings: FederationSettings, identity: Identity, listener: FederationListener) {
     this.#settings = settings
@@ -65,7 +67,7 @@ export class Federation {
 
   add(backend: Backend): void {
     const { name } = backend.target
-    const keeper = new CatalogKeeper(backend, {
+    const keeper = new CatalogKeeper(backend, this.#approvals, {
       onCatalog: (changed) => {
         this.#listener.onCatalog(changed)
         this.#servers.changed(name)
@@ -99,6 +101,13 @@ export class Federation {
     }
     this.#servers.setGroups(groups)
     if (!isSame) this.#servers.allChanged()
+  }
+
+  /** Takes over the definitions of tools that somebody approved, for targets with a `guard`. */
+  approve(approvals: Approvals): void {
+    if (isDeepStrictEqual(approvals, this.#approvals)) return
+    this.#approvals = approvals
+    for (const keeper of this.#keepers.values()) keeper.approve(approvals)
   }
 
   /** What callers may see may have changed; those who are told of lists hear of it. */

@@ -2,6 +2,8 @@
 export type { CatalogKind } from './catalog.js'
 export { CATALOG_KINDS, drainList } from './catalog.js'
 export type { CatalogKeeper } from './catalog-keeper.js'
+export type { Approvals } from './definition-guard.js'
+export { fingerprintOf } from './definition-guard.js'
 export {
   AmbiguousItemError,
   InvalidParamsError,

@@ -2,6 +2,7 @@
 /** The command: arguments, signals and exit codes. The only file that ends the process. */
 import { parseArgs } from 'node:util'
 import { explain } from './commands/explain.js'
+import { lock } from './commands/lock.js'
 import { probe } from './commands/probe.js'
 import { schema } from './commands/schema.js'
 import { serve } from './commands/serve.js'
@@ -18,6 +19,8 @@ const USAGE = `mcp-junction ${VERSION}: one /mcp URL in front of all your MCP se
                                             check a server from outside: what it speaks and has, and how fast
   mcp-junction explain --config FILE [--claims JSON|--api-key NAME] --tool EXPOSED [--args JSON]
                                             which rule allows or denies it, and what that caller's list holds
+  mcp-junction lock --config FILE|DIR [--check]
+                                            approve the tools that guarded targets have now; --check only says
   mcp-junction schema                       print the JSON Schema of the configuration
 
 Without --config: ./junction.yaml or ./junction.json.
@@ -38,6 +41,7 @@ const OPTIONS = {
   claims: { type: 'string' },
   'api-key': { type: 'string' },
   tool: { type: 'string' },
+  check: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
@@ -58,6 +62,8 @@ async function main(args: readonly string[]): Promise<number> {
       return validate(values.config)
     case 'explain':
       return explain(values)
+    case 'lock':
+      return lock(values)
     case 'schema':
       return print(schema())
     default:

@@ -36,6 +36,7 @@ import { Sealer } from './session/sealing.js'
 import { SessionStore } from './session/session-store.js'
 import { SealedTaskIds } from './session/task-ids.js'
 import {
+  GuardLog,
   logCatalog,
   logChange,
   logCollisions,
@@ -99,6 +100,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     {
       onCatalog: (keeper) => {
         logCatalog(logger, keeper)
+        guardLog.update(keeper)
         options.onBackend?.(keeper)
         discovery.observe(health)
       },
@@ -107,6 +109,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     },
   )
   const states = new StateLog(logger)
+  const guardLog = new GuardLog(logger)
   const registry = new Registry(
     { clientInfo, taskIds },
     {
@@ -163,6 +166,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   let found: Snapshot = EMPTY_SNAPSHOT
   const problems = new ProblemLog(logger)
   const applyTargets = (): void => {
+    federation.approve(current.approvals)
     const written = new Set(current.targets.map((it) => it.name))
     // What was found under a name that has just been written is on its way out.
     const targets = [...current.targets, ...found.targets.filter((it) => !written.has(it.name))]

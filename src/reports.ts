@@ -62,7 +62,7 @@ export function targetsReport(
 }
 
 function targetReport(keeper: CatalogKeeper): object {
-  const { backend, catalog, unavailable } = keeper
+  const { backend, catalog, unavailable, unapproved } = keeper
   const { target, state } = backend
   const counts = Object.entries(catalog?.items ?? {}).map(([kind, items]) => [kind, items.length])
   return {
@@ -73,6 +73,7 @@ function targetReport(keeper: CatalogKeeper): object {
     state: state.status,
     since: new Date(state.since).toISOString(),
     ...(unavailable === undefined ? {} : { reason: unavailable.reason }),
+    ...(unapproved.length === 0 ? {} : { unapproved }),
     ...(catalog === undefined
       ? {}
       : {

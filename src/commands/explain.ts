@@ -4,7 +4,6 @@
  */
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { JsonObject } from '../../backends/index.js'
 import { isJsonObject } from '../../backends/index.js'
 import type { Asker } from '../auth/policy.js'
@@ -13,9 +12,8 @@ import { NOBODY, principalOf } from '../auth/principal.js'
 import { loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
 import type { Gateway } from '../gateway.js'
-import { startGateway } from '../gateway.js'
-import { createLogger } from '../telemetry/logging.js'
 import { findConfig } from './find-config.js'
+import { startQuietly } from './quiet-gateway.js'
 import { UsageError } from './usage.js'
 
 export interface ExplainOptions {
@@ -26,8 +24,6 @@ export interface ExplainOptions {
   readonly args?: string | undefined
 }
 
-/** How long servers may take to say what they have. */
-const PATIENCE_MS = 20_000
 const MAX_LISTED = 50
 
 /** Returns the exit code: 0 where it may be used, 1 where not. @throws UsageError, ConfigError */
@@ -37,11 +33,8 @@ export async function explain(options: ExplainOptions): Promise<number> {
   const given = jsonOf('--args', options.args)
   const config = await loadConfig(findConfig(options.config))
   const principal = principalFrom(options, config)
-  const listen = { ...config.listen, host: '127.0.0.1', port: 0 }
-  const quiet = { logger: createLogger('silent') }
-  const gateway = await startGateway({ ...config, listen, admin: false }, quiet)
+  const gateway = await startQuietly(config)
   try {
-    await settled(gateway)
     return await tell(gateway, askerOf(principal), tool, given)
   } finally {
     await gateway.close()
@@ -106,10 +99,4 @@ function jsonOf(option: string, text: string | undefined): JsonObject {
     // Said below, with what it should have been.
   }
   throw new UsageError(`${option} takes a JSON object`)
-}
-
-/** What does not come up in time is left out. */
-async function settled(gateway: Gateway): Promise<void> {
-  const until = Date.now() + PATIENCE_MS
-  while (!gateway.readiness().ready && Date.now() < until) await sleep(50)
 }

@@ -8,13 +8,16 @@ export interface ConfigFile {
   readonly text: string
 }
 
+/** Beside the configuration, and no part of what people write there. */
+export const LOCK_FILE = 'junction.lock.json'
+
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or directory',
   EACCES: 'permission denied',
   EISDIR: 'it is a directory',
 }
 
-/** The file itself; of a directory, its `*.yaml`, `*.yml` and `*.json` in the order of their names. */
+/** The file itself; of a directory, its `*.yaml`, `*.yml` and `*.json` in the order of their names, but for the lock file. */
 export async function readConfigFiles(path: string, problems: Problems): Promise<ConfigFile[]> {
   const files: ConfigFile[] = []
   const paths = await configPaths(path)
@@ -46,7 +49,12 @@ async function configPaths(path: string): Promise<string[]> {
   return (
     entries
       // Links are followed: a mounted ConfigMap is made of them, and of directories with a leading dot.
-      .filter((entry) => !entry.isDirectory() && /^[^.].*\.(ya?ml|json)$/.test(entry.name))
+      .filter(
+        (entry) =>
+          !entry.isDirectory() &&
+          entry.name !== LOCK_FILE &&
+          /^[^.].*\.(ya?ml|json)$/.test(entry.name),
+      )
       .map((entry) => join(path, entry.name))
       .toSorted()
   )

@@ -3,6 +3,7 @@ import { readConfigFiles, wholeFile } from './files.js'
 import { parseDocuments } from './documents.js'
 import { reportDuplicateTargets } from './duplicates.js'
 import { reportIssues } from './issues.js'
+import { lockFileOf, readApprovals } from './lock-file.js'
 import { mergeDocuments } from './merge.js'
 import { messageOf } from './messages.js'
 import { Problems } from './problems.js'
@@ -36,8 +37,9 @@ export async function loadConfig(
       .map((document) => mapScalars(document, (scalar) => substitute(scalar, env, problems))),
   )
   const read = readResources(resources, problems)
+  const approvals = await readApprovals(await lockFileOf(path), problems)
   const result = configSchema.safeParse(plainValue(root), { error: messageOf })
   if (!result.success) reportIssues(result.error.issues, root, configJsonSchema(), problems)
   if (!result.success || problems.any) throw problems.toError()
-  return { ...result.data, resources: read }
+  return { ...result.data, resources: read, approvals }
 }

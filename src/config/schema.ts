@@ -12,7 +12,7 @@ import type { AuthorizationSettings } from '../auth/policy.js'
 import { authorizationSchema } from '../auth/policy.js'
 import type { AuthenticationSettings } from '../auth/settings.js'
 import { authenticationSchema } from '../auth/settings.js'
-import type { FederationSettings } from '../../federation/index.js'
+import type { Approvals, FederationSettings } from '../../federation/index.js'
 import { federationSchema } from '../../federation/index.js'
 import type { AdminSettings } from '../http/admin-settings.js'
 import { adminSchema } from '../http/admin-settings.js'
@@ -36,6 +36,8 @@ export interface Config {
   /** Documents that are `Backend` resources. */
   readonly resources: readonly BackendResource[]
   readonly kubernetes: KubernetesSettings
+  /** From the lock file beside the configuration. */
+  readonly approvals: Approvals
   readonly authentication: AuthenticationSettings
   readonly authorization: AuthorizationSettings
   readonly limits: readonly LimitSettings[]
@@ -85,6 +87,7 @@ export const configSchema = z
     targets: [...targets.filter((it): it is Target => !isSelectorEntry(it)), ...mcpServers],
     selectors: targets.filter(isSelectorEntry),
     resources: [],
+    approvals: {},
   }))
   .meta({ title: 'Configuration of mcp-junction' })
 

@@ -45,6 +45,29 @@ export function logCatalog(logger: Logger, { backend, catalog, unavailable }: Ca
   else logger.warn({ ...at, reason: unavailable.reason }, 'catalog incomplete')
 }
 
+/** Names the tools with definitions that nobody approved: once for each change of them. */
+export class GuardLog {
+  readonly #logger: Logger
+  readonly #told = new WeakMap<Backend, string>()
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  update({ backend, unapproved }: CatalogKeeper): void {
+    const text = JSON.stringify(unapproved)
+    if ((this.#told.get(backend) ?? '[]') === text) return
+    this.#told.set(backend, text)
+    const { name, guard } = backend.target
+    const namesOf = (state: 'changed' | 'new'): readonly string[] =>
+      firstOf(unapproved.flatMap((it) => (it.state === state ? [it.tool.slice(0, 256)] : [])))
+    const at = { target: name, guard, changed: namesOf('changed'), new: namesOf('new') }
+    if (unapproved.length === 0) this.#logger.info({ target: name }, 'all definitions are approved')
+    else
+      this.#logger.warn(at, 'definitions that nobody approved; "mcp-junction lock" approves them')
+  }
+}
+
 export function logCollisions(logger: Logger, collisions: readonly Collision[]): void {
   for (const { exposed, targets } of collisions.slice(0, 50)) {
     logger.warn({ name: exposed, targets }, 'several targets claim this name; none serves it')
@@ -59,10 +82,14 @@ export function logChange(logger: Logger, change: RegistryChange): void {
   const kinds = Object.entries(change).filter(([, names]: [string, string[]]) => names.length > 0)
   if (kinds.length === 0) return
   const summary = kinds.map(([kind, names]: [string, string[]]) => {
-    const more = names.length - MAX_NAMES
-    return [kind, more > 0 ? [...names.slice(0, MAX_NAMES), `and ${more} more`] : names]
+    return [kind, firstOf(names)]
   })
   logger.info(Object.fromEntries(summary), 'targets applied')
+}
+
+function firstOf(names: readonly string[]): readonly string[] {
+  const more = names.length - MAX_NAMES
+  return more > 0 ? [...names.slice(0, MAX_NAMES), `and ${more} more`] : names
 }
 
 /** A use that was denied. Told at every level but silence, as who watches over rules needs all of them. */

@@ -46,6 +46,8 @@ export interface SpawnedGateway extends AsyncDisposable {
   readonly url: string
   readonly port: number
   readonly process: ChildProcess
+  /** Its configuration. */
+  readonly file: string
   /** The log lines so far, parsed. */
   readonly log: readonly JsonObject[]
   /** Writes another configuration in place of the first; with a string, exactly that. */
@@ -92,6 +94,7 @@ export async function spawnGateway(
     url,
     port: Number(new URL(url).port),
     process: child,
+    file,
     log,
     reconfigure: async (changed) => {
       const text = typeof changed === 'string' ? changed : JSON.stringify({ ...fixed, ...changed })

@@ -67,6 +67,7 @@ targets:
         roots: true,
         era: 'legacy',
         parkCalls: true,
+        guard: 'off',
         forward: [],
         headers: {},
       },
@@ -99,6 +100,7 @@ describe('a configuration', () => {
         externalNames: true,
       },
       resources: [],
+      approvals: {},
       selectors: [],
       listen: {
         host: '127.0.0.1',

@@ -14,12 +14,14 @@ it('loads the YAML and JSON files of a directory as one, in the order of their n
     '25-servers.yaml': 'mcpServers: { d: { command: x } }',
     '26-servers.yaml': 'mcpServers: { e: { command: x } }',
     'notes.txt': 'not: [read',
+    'junction.lock.json': '{ "version": 1, "targets": { "a": { "x": "sha256-y" } } }',
     '.hidden.yaml': 'not: [read',
     'below/deep.yaml': 'not: [read',
   })
-  const { targets, listen } = await loadConfig(folder.path, {})
+  const { targets, listen, approvals } = await loadConfig(folder.path, {})
   expect(targets.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd', 'e'])
   expect(listen.port).toBe(1)
+  expect(approvals).toEqual({ a: { x: 'sha256-y' } })
 })
 
 it('follows the links that a mounted ConfigMap is made of', async () => {
