@@ -15,6 +15,7 @@ import { openStdioTransport } from './stdio-transport.js'
 import type { Target } from './target.js'
 import type { OpenTransport } from './transport.js'
 import type { Introduction, UpstreamClient } from './upstream-client.js'
+import { tlsConnector } from './upstream-tls.js'
 
 /** How servers that know HTTP+SSE alone answer an `initialize` by POST. */
 const SSE_STATUSES: ReadonlySet<number> = new Set([400, 404, 405])
@@ -36,11 +37,12 @@ export class Connector {
     this.#target = target
     this.#onStderr = onStderr
     if (target.endpoint.kind !== 'http') return
+    const { connectMs, idleMs } = target.timeouts
     this.#pool = new Pool(new URL(target.endpoint.url).origin, {
       // Deadlines are per call and per stream, and ours; a stream may be silent for hours.
       headersTimeout: 0,
-      bodyTimeout: target.timeouts.idleMs,
-      connect: { timeout: target.timeouts.connectMs },
+      bodyTimeout: idleMs,
+      connect: target.tls ? tlsConnector(target.tls, connectMs) : { timeout: connectMs },
     })
   }
 

@@ -4,6 +4,8 @@ import type { Era } from './call.js'
 import { credentialFields, presentedHeaders } from './credentials.js'
 import type { Endpoint } from './endpoint.js'
 import { endpointFields } from './endpoint.js'
+import type { UpstreamTls } from './upstream-tls.js'
+import { upstreamTlsSchema } from './upstream-tls.js'
 
 /** A target's name: `[a-z0-9-]{1,63}`, unique in a snapshot. */
 export type TargetName = string & { readonly __brand: 'TargetName' }
@@ -42,6 +44,8 @@ export interface Target extends TargetOptions {
   readonly headers: Readonly<Record<string, string>>
   /** Headers of a caller's request that go along with its calls. */
   readonly forward: readonly string[]
+  /** Where it is not as usual. */
+  readonly tls?: UpstreamTls | undefined
 }
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
@@ -140,6 +144,7 @@ export const targetSchema = z
     ...endpointFields,
     prefix: prefixSchema,
     ...credentialFields,
+    tls: upstreamTlsSchema.optional().describe('TLS towards a server at an `https://` address.'),
     ...optionFields,
   })
   .transform((written, context): Target => {
@@ -151,6 +156,14 @@ export const targetSchema = z
         code: 'custom',
         message: 'expected exactly one of "mcp", "sse", "stdio" and "static"',
       })
+      return z.NEVER
+    }
+    if (
+      options.tls !== undefined &&
+      !(endpoint.kind === 'http' && endpoint.url.startsWith('https:'))
+    ) {
+      const message = 'only a server at an https:// address has TLS'
+      context.addIssue({ code: 'custom', message, path: ['tls'] })
       return z.NEVER
     }
     const forward = headers?.forward ?? []

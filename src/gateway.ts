@@ -113,7 +113,13 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const registry = new Registry(
     { clientInfo, taskIds },
     {
-      onAdded: (backend) => federation.add(backend),
+      onAdded: (backend) => {
+        const { name, tls } = backend.target
+        if (tls?.insecureSkipVerify === true) {
+          logger.warn({ target: name }, 'any certificate is believed (tls.insecureSkipVerify)')
+        }
+        federation.add(backend)
+      },
       onRemoved: (backend) => federation.remove(backend),
       onState: (backend, state) => {
         states.update(backend, state)

@@ -8,6 +8,9 @@ const FILES = [
   'mcpServers.*.cwd',
   'kubernetes.kubeconfig',
   'listen.tls.*',
+  'targets.*.tls.ca',
+  'targets.*.tls.cert',
+  'targets.*.tls.key',
   'authentication.jwt.*.jwks.file',
 ]
 const PROGRAMS = ['targets.*.stdio.command', 'targets.*.stdio.cmd', 'mcpServers.*.command']
