@@ -102,6 +102,10 @@ function report(error: unknown): number {
   return 1
 }
 
+// Whoever reads our output may have read enough, as `| head` has; the work goes on.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 process.exitCode = await main(process.argv.slice(2)).catch(report)
 // Everything has been closed; what a library still holds open must not hold the process.
 process.exit()

@@ -1,7 +1,9 @@
 /** Tools whose definitions change after somebody approved them; with `mcp-junction lock` as a command. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { text as readText } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
@@ -133,6 +135,19 @@ describe('definitions of tools', () => {
       text: expect.stringMatching(/^a: not reachable/) as string,
     })
     expect(await readFile(lockFile(gateway), 'utf8')).toBe(approved)
+  })
+
+  it('are approved also where nobody reads what the command prints', async () => {
+    await using upstream = await startEcho({ tools: safe })
+    const target = { name: 'a', mcp: { url: upstream.url }, guard: 'block' }
+    await using gateway = await spawnGateway({ targets: [target] })
+    const child = spawn(process.execPath, [CLI, 'lock', '--config', gateway.file], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    child.stdout.destroy()
+    const [stderr, [code]] = await Promise.all([readText(child.stderr), once(child, 'exit')])
+    expect([stderr, code]).toEqual(['', 0])
+    expect(await readFile(lockFile(gateway), 'utf8')).toContain('"write": "sha256-')
   })
 
   it('need a target that somebody guards', async () => {
