@@ -8,6 +8,7 @@ import { BackOff } from './back-off.js'
 import type { Call, Caller, Era, ReplyTo } from './call.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
+import type { Account } from './http-door.js'
 import { Connector, VERDICT_MS } from './connector.js'
 import { InputLoop } from './input-loop.js'
 import { ParkedCalls } from './parked-calls.js'
@@ -80,7 +81,8 @@ export class Backend {
     this.#context = context
     this.#listener = listener
     this.#sessions = new CallerSessions(target, {
-      open: (key, capabilities, sessionListener) => this.#open(key, capabilities, sessionListener),
+      open: (key, capabilities, sessionListener, account) =>
+        this.#open(key, capabilities, sessionListener, account),
       monitor: () => this.#monitorSoon(),
       era: () => this.#monitor?.era ?? this.#lastEra,
       timeoutMs: target.timeouts.openMs,
@@ -177,7 +179,7 @@ export class Backend {
    * request; over HTTP its session is reached all the same. What cannot be delivered any more is dropped.
    */
   async answer(
-    { principal }: Caller,
+    { principal, subject }: Caller,
     replyTo: ReplyTo,
     answer: ResultMessage | ErrorMessage,
   ): Promise<void> {
@@ -188,16 +190,16 @@ export class Backend {
       answer.kind === 'error'
         ? errorText(id, answer.error)
         : resultText(id, translateTaskAnswer(answer.result, principal, this.#context.taskIds))
-    await this.#tell(replyTo, text)
+    await this.#tell(replyTo, text, subject)
     client?.answered(id)
   }
 
   /** Tells a server of a caller's progress with a request of that server's; delivered as an answer is. */
-  async progress(replyTo: ReplyTo, params: RawObject): Promise<void> {
+  async progress({ subject }: Caller, replyTo: ReplyTo, params: RawObject): Promise<void> {
     const { progressToken } = replyTo
     if (progressToken === undefined) return
     const stamped = withMembers(params, { progressToken: JSON.stringify(progressToken) })
-    await this.#tell(replyTo, notificationText('notifications/progress', stamped))
+    await this.#tell(replyTo, notificationText('notifications/progress', stamped), subject)
   }
 
   /** The caller's roots are others than before. */
@@ -245,10 +247,10 @@ export class Backend {
     return client?.sessionId === upstreamSessionId ? client : undefined
   }
 
-  async #tell(replyTo: ReplyTo, text: string): Promise<void> {
+  async #tell(replyTo: ReplyTo, text: string, subject: Caller['subject']): Promise<void> {
     const client = this.#clientOf(replyTo)
     if (client !== undefined) return client.reply(text)
-    await this.#connector.tell(replyTo.upstreamSessionId, text)
+    await this.#connector.tell(replyTo.upstreamSessionId, text, subject)
   }
 
   /** A server that is just being started again is worth waiting for; one that failed to start is not. */
@@ -269,13 +271,15 @@ export class Backend {
     sessionKey: string,
     capabilities: JsonObject,
     sessionListener: SessionListener,
+    account: Account,
   ): Promise<UpstreamClient> {
     const listener = {
       ...sessionListener,
       onListChanged: (kind: ListKind) => this.#listener.onListChanged(this, kind),
       onNoise: (what: string) => this.#hearNoise(what),
     }
-    const introduction = { clientInfo: this.#context.clientInfo, capabilities, sessionKey }
+    const { clientInfo } = this.#context
+    const introduction = { clientInfo, capabilities, sessionKey, account }
     return this.#connector.open(introduction, listener, this.#closing.signal)
   }
 
@@ -309,6 +313,7 @@ export class Backend {
           ...this.#sessions.shared,
           onClose: this.#loseMonitor,
         },
+        'own',
       )
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
@@ -350,7 +355,12 @@ export class Backend {
   /** A server that was replaced by a newer one at the same address would be spoken to as an old one for ever. */
   async #doubt(): Promise<void> {
     const { clientInfo } = this.#context
-    const introduction = { clientInfo, capabilities: {}, sessionKey: MONITOR }
+    const introduction = {
+      clientInfo,
+      capabilities: {},
+      sessionKey: MONITOR,
+      account: 'own',
+    } as const
     if (await this.#connector.isNowModern(introduction, this.#closing.signal)) {
       this.#loseMonitor(new Error('the server has become a newer one'))
     }

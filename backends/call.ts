@@ -13,6 +13,15 @@ import type { JsonObject, RawObject } from './wire/raw-json.js'
 /** How a peer speaks: with sessions, up to 2025-11-25, or without, from 2026-07-28 on. It belongs to a hop. */
 export type Era = 'legacy' | 'modern'
 
+/** The token that a caller showed, for servers that are called on the caller's account. */
+export interface SubjectToken {
+  readonly token: string
+  /** Whom the issuer meant it for. */
+  readonly audiences: readonly string[]
+  /** In milliseconds since the epoch. */
+  readonly expiresAt: number
+}
+
 /** Whom a call is made for: what an upstream session may depend on, and no more. */
 export interface Caller {
   /**
@@ -28,6 +37,8 @@ export interface Caller {
   readonly capabilities: JsonObject
   /** The log messages that the caller asked for, the most talkative where it varies; undefined where it did not say. */
   readonly logLevel: LogLevel | undefined
+  /** The newest that the caller showed, for what belongs to no call. */
+  readonly subject: SubjectToken | undefined
   /** The way to the caller for what belongs to no call. */
   notify(notification: CallerNotification): void
 }
@@ -89,6 +100,8 @@ export interface Call {
   readonly tool?: ToolTraits
   /** Those of the caller's request; a server gets what its target names of them, and nothing else. */
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** What the caller showed with this very call. */
+  readonly subject?: SubjectToken | undefined
   /** The log messages that this call is to bring; undefined for none, or for those the server thinks fit. */
   readonly logLevel: LogLevel | undefined
   /** Cancelled when the caller withdraws the request. */

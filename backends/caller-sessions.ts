@@ -3,12 +3,14 @@
  * brought to the state they had (log level, subscriptions) when they had to be opened anew.
  */
 import { BackOff } from './back-off.js'
-import type { Caller, Era } from './call.js'
+import type { Caller, Era, SubjectToken } from './call.js'
 import { ANONYMOUS } from './call.js'
+import type { Account } from './http-door.js'
 import { LOG_LEVELS } from './log-level.js'
 import type { LogLevel } from './log-level.js'
 import { relayedCapabilities } from './server-requests.js'
 import type { Target } from './target.js'
+import { callsForOthers } from './target.js'
 import type { UpstreamClient } from './upstream-client.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
 import { JsonRpcError, notificationText } from './wire/json-rpc.js'
@@ -26,7 +28,12 @@ export interface SessionListener {
 
 export interface SessionOpener {
   /** Opens a session of its own for `key`. */
-  open(key: string, capabilities: JsonObject, listener: SessionListener): Promise<UpstreamClient>
+  open(
+    key: string,
+    capabilities: JsonObject,
+    listener: SessionListener,
+    account: Account,
+  ): Promise<UpstreamClient>
   /** The backend's own session, once it is there. */
   monitor(): Promise<UpstreamClient>
   /** What the server turned out to speak. */
@@ -43,6 +50,8 @@ interface CallerSession {
 interface Use {
   readonly capabilities: JsonObject
   readonly callers: Map<string, Caller>
+  /** The newest token that any of them showed; they are all of one principal where it matters. */
+  subject: SubjectToken | undefined
   /** Subscribed URI → caller key → whom to tell. */
   readonly subscriptions: Map<string, Map<string, (uri: string) => void>>
 }
@@ -175,8 +184,8 @@ export class CallerSessions {
   #keyOf(caller: Caller): string {
     const { endpoint } = this.#target
     const isModern = this.#opener.era() === 'modern'
-    // Each request says for itself whom it is for.
-    if (endpoint.kind === 'http' && isModern) return MONITOR
+    // Each request says for itself whom it is for, but what is followed is followed on somebody's account.
+    if (endpoint.kind === 'http' && isModern && !callsForOthers(this.#target)) return MONITOR
     if (caller.era === 'legacy' && (endpoint.kind === 'http' || endpoint.scope === 'session')) {
       return caller.key
     }
@@ -190,14 +199,16 @@ export class CallerSessions {
 
   #use(key: string, caller: Caller): Use {
     const known = this.#uses.get(key)
-    const use = known ?? {
+    const use: Use = known ?? {
       capabilities: relayedCapabilities(caller, this.#target),
       callers: new Map(),
+      subject: undefined,
       subscriptions: new Map(),
     }
     if (known === undefined) this.#uses.set(key, use)
     const isNew = !use.callers.has(caller.key)
     use.callers.set(caller.key, caller)
+    use.subject = caller.subject ?? use.subject
     if (isNew) this.#keys.set(caller.key, (this.#keys.get(caller.key) ?? new Set()).add(key))
     // A session opened for others does not know yet what this one wants to hear.
     if (isNew && caller.logLevel !== undefined) void this.setLogLevel(caller).catch(() => undefined)
@@ -221,14 +232,16 @@ export class CallerSessions {
 
   async #opened(key: string, forget: () => void): Promise<UpstreamClient> {
     const use = this.#uses.get(key)
-    const client = await this.#opener.open(key, use?.capabilities ?? {}, {
-      onUpdated: (uri) => this.#updated(key, uri),
-      onLog: (params) => this.#log(key, params),
+    const listener = {
+      onUpdated: (uri: string) => this.#updated(key, uri),
+      onLog: (params: RawObject) => this.#log(key, params),
       onClose: () => {
         forget()
         void this.#restore(key)
       },
-    })
+    }
+    const account = (): SubjectToken | undefined => use?.subject
+    const client = await this.#opener.open(key, use?.capabilities ?? {}, listener, account)
     try {
       if (use !== undefined) await this.#prepare(client, use)
     } catch (error) {

@@ -3,16 +3,20 @@
  * and opens clients accordingly.
  */
 import { Pool } from 'undici'
-import type { Era } from './call.js'
+import type { Era, SubjectToken } from './call.js'
 import { BackendProtocolError, BackendTimeoutError, BackendUnreachableError } from './errors.js'
+import type { Account, HttpDoor } from './http-door.js'
+import { TokenDoor } from './http-door.js'
 import { HttpTransport } from './http-transport.js'
 import { LegacyClient } from './legacy-client.js'
 import { ModernClient, NotModernError } from './modern-client.js'
 import { ModernHttpTransport } from './modern-http-transport.js'
 import type { ClientListener } from './server-description.js'
 import { SseTransport } from './sse-transport.js'
+import { UpstreamTokens } from './oauth/tokens.js'
 import { openStdioTransport } from './stdio-transport.js'
 import type { Target } from './target.js'
+import { callsForOthers } from './target.js'
 import type { OpenTransport } from './transport.js'
 import type { Introduction, UpstreamClient } from './upstream-client.js'
 import { tlsConnector } from './upstream-tls.js'
@@ -28,6 +32,7 @@ export class Connector {
   readonly #target: Target
   readonly #onStderr: (line: string) => void
   readonly #pool: Pool | undefined
+  readonly #tokens: UpstreamTokens | undefined
   #verdict: { readonly era: Era; readonly at: number } | undefined
   /** An `mcp` target that turned out to speak HTTP+SSE. */
   #speaksSse = false
@@ -37,6 +42,7 @@ export class Connector {
     this.#target = target
     this.#onStderr = onStderr
     if (target.endpoint.kind !== 'http') return
+    this.#tokens = target.auth && new UpstreamTokens(target.name, target.auth)
     const { connectMs, idleMs } = target.timeouts
     this.#pool = new Pool(new URL(target.endpoint.url).origin, {
       // Deadlines are per call and per stream, and ours; a stream may be silent for hours.
@@ -95,13 +101,20 @@ export class Connector {
     }
   }
 
-  /** Sends what has no answer to a session that another process opened. What cannot be delivered is dropped. */
-  async tell(sessionId: string | undefined, text: string): Promise<void> {
+  /**
+   * Sends what has no answer to a session that another process opened, for this caller. What cannot be delivered is
+   * dropped.
+   */
+  async tell(
+    sessionId: string | undefined,
+    text: string,
+    subject: SubjectToken | undefined,
+  ): Promise<void> {
     const { endpoint } = this.#target
     if (endpoint.kind !== 'http' || sessionId === undefined) return
     const channel = { onMessage() {}, onClose() {}, onGap() {}, onNoise() {} }
-    const pool = this.#httpPool()
-    await HttpTransport.resume(this.#target, endpoint.url, pool, sessionId, channel).notify(text)
+    const door = this.#door(() => subject)
+    await HttpTransport.resume(this.#target, endpoint.url, door, sessionId, channel).notify(text)
   }
 
   /** Breaks what is still connected. */
@@ -137,8 +150,11 @@ export class Connector {
     const { endpoint, timeouts } = this.#target
     const open: OpenTransport =
       endpoint.kind === 'stdio'
-        ? this.#openTransport
-        : async () => new ModernHttpTransport(this.#target, endpoint.url, this.#httpPool())
+        ? this.#transportOpener(introduction.account)
+        : async () => {
+            const door = this.#door(introduction.account)
+            return new ModernHttpTransport(this.#target, endpoint.url, door)
+          }
     const isProbe = endpoint.kind === 'stdio' && this.#target.era === 'auto'
     const timeoutMs = isProbe ? timeouts.openMs * PROBE_SHARE : timeouts.openMs
     return ModernClient.open(this.#target, open, introduction, listener, signal, timeoutMs)
@@ -152,49 +168,60 @@ export class Connector {
     const open = (openTransport: OpenTransport): Promise<UpstreamClient> =>
       LegacyClient.open(this.#target, openTransport, introduction, listener, signal)
     const { endpoint } = this.#target
-    if (endpoint.kind !== 'http' || endpoint.protocol === 'sse') return open(this.#openTransport)
-    return this.#openEither(open)
+    const { account } = introduction
+    if (endpoint.kind !== 'http' || endpoint.protocol === 'sse') {
+      return open(this.#transportOpener(account))
+    }
+    return this.#openEither(open, account)
   }
 
   /**
    * Streamable HTTP, or HTTP+SSE where the server does not know the other (2025-11-25 basic/transports, backwards
    * compatibility). What it turned out to speak is tried first next time.
    */
-  async #openEither(open: (it: OpenTransport) => Promise<UpstreamClient>): Promise<UpstreamClient> {
+  async #openEither(
+    open: (it: OpenTransport) => Promise<UpstreamClient>,
+    account: Account,
+  ): Promise<UpstreamClient> {
+    const openSse = this.#sseOpener(account)
     if (this.#speaksSse) {
-      const client = await open(this.#openSse).catch(() => undefined)
+      const client = await open(openSse).catch(() => undefined)
       if (client !== undefined) return client
       this.#speaksSse = false
     }
     try {
-      return await open(this.#openTransport)
+      return await open(this.#transportOpener(account))
     } catch (error) {
       const isRefusal = error instanceof BackendProtocolError && SSE_STATUSES.has(error.status ?? 0)
       if (!isRefusal) throw error
-      const client = await open(this.#openSse).catch(() => undefined)
+      const client = await open(openSse).catch(() => undefined)
       if (client === undefined) throw error
       this.#speaksSse = true
       return client
     }
   }
 
-  readonly #openTransport: OpenTransport = async (channel) => {
+  #transportOpener(account: Account): OpenTransport {
     const { endpoint } = this.#target
     if (endpoint.kind === 'stdio') {
-      return openStdioTransport(this.#target, endpoint, channel, this.#onStderr)
+      return async (channel) => openStdioTransport(this.#target, endpoint, channel, this.#onStderr)
     }
-    if (endpoint.protocol === 'sse') return this.#openSse(channel)
-    return new HttpTransport(this.#target, endpoint.url, this.#httpPool(), channel)
+    if (endpoint.protocol === 'sse') return this.#sseOpener(account)
+    return async (channel) =>
+      new HttpTransport(this.#target, endpoint.url, this.#door(account), channel)
   }
 
-  readonly #openSse: OpenTransport = async (channel) => {
-    const { endpoint } = this.#target
-    if (endpoint.kind !== 'http') throw new TypeError('a child process has no HTTP')
-    return SseTransport.open(this.#target, endpoint.url, this.#httpPool(), channel)
+  #sseOpener(account: Account): OpenTransport {
+    return async (channel) => {
+      const { endpoint } = this.#target
+      if (endpoint.kind !== 'http') throw new TypeError('a child process has no HTTP')
+      return SseTransport.open(this.#target, endpoint.url, this.#door(account), channel)
+    }
   }
 
-  #httpPool(): Pool {
+  #door(account: Account): HttpDoor {
     if (this.#pool === undefined) throw new TypeError('an http target has a pool')
-    return this.#pool
+    if (this.#tokens === undefined) return this.#pool
+    return new TokenDoor(this.#pool, this.#tokens, callsForOthers(this.#target) ? account : 'own')
   }
 }

@@ -1,6 +1,9 @@
 /** What the gateway itself presents to a server: fixed headers and credentials. Nothing of a client's is among it. */
 import { z } from 'zod'
 import type { Call } from './call.js'
+import type { Endpoint } from './endpoint.js'
+import type { UpstreamAuth } from './oauth/settings.js'
+import { tokenFields } from './oauth/settings.js'
 import type { Target } from './target.js'
 
 /** Lower case, as HTTP/2 has it and Node sends it. */
@@ -64,30 +67,59 @@ export const credentialFields = {
         })
         .optional()
         .describe('A credential in a header of another name, such as `x-api-key`.'),
+      ...tokenFields,
     })
     .optional()
-    .describe('How the gateway shows the server who it is; one of `bearer` and `header`.'),
+    .describe(
+      'How the server is shown who asks. For the gateway itself one of `bearer`, `header` and `clientCredentials`; for callers, where they are not to be told apart by sessions alone, one of `tokenExchange` and `passthrough`.',
+    ),
 }
 
 type Written = z.output<z.ZodObject<typeof credentialFields>>
 
-/** The headers that a target's settings come to; `undefined` where they contradict each other, which is reported. */
-export function presentedHeaders(
+/** What is shown to a server: the same with every request, and tokens. */
+interface Presented {
+  readonly headers: Readonly<Record<string, string>>
+  readonly auth?: UpstreamAuth
+}
+
+/** What a target's settings come to; `undefined` where they contradict each other, which is reported. */
+export function presented(
   { headers, auth }: Written,
+  endpoint: Endpoint,
   context: z.core.$RefinementCtx,
-): Readonly<Record<string, string>> | undefined {
+): Presented | undefined {
   const shown = { ...headers?.set }
-  if (auth === undefined) return shown
+  if (auth === undefined) return { headers: shown }
   const refuse = (message: string): undefined => {
     context.addIssue({ code: 'custom', message, path: ['auth'] })
   }
-  const { bearer, header } = auth
-  if ((bearer === undefined) === (header === undefined)) {
-    return refuse('expected exactly one of "bearer" and "header"')
+  const { bearer, header, clientCredentials, tokenExchange } = auth
+  const passthrough = auth.passthrough === false ? undefined : auth.passthrough
+  const own = [bearer, header, clientCredentials].filter((it) => it !== undefined).length
+  const forOthers = [tokenExchange, passthrough].filter((it) => it !== undefined).length
+  if (own > 1 || own + forOthers === 0) {
+    return refuse('expected exactly one of "bearer", "header" and "clientCredentials"')
   }
+  if (forOthers > 1) return refuse('expected one of "tokenExchange" and "passthrough"')
   const name = header?.name ?? 'authorization'
-  if (Object.hasOwn(shown, name)) return refuse('"headers.set" has this header, too')
-  return { ...shown, [name]: header?.value ?? `Bearer ${bearer ?? ''}` }
+  const usesHeader = own + forOthers > 1 || header === undefined ? 'authorization' : name
+  if (Object.hasOwn(shown, name) || Object.hasOwn(shown, usesHeader)) {
+    return refuse('"headers.set" has this header, too')
+  }
+  const value = header?.value ?? (bearer === undefined ? undefined : `Bearer ${bearer}`)
+  const fixed = value === undefined ? shown : { ...shown, [name]: value }
+  if (clientCredentials === undefined && forOthers === 0) return { headers: fixed }
+  const url = endpoint.kind === 'http' ? endpoint.url : ''
+  const audience = typeof passthrough === 'object' ? passthrough.audience : url
+  return {
+    headers: fixed,
+    auth: {
+      ...(clientCredentials === undefined ? {} : { own: clientCredentials }),
+      ...(tokenExchange === undefined ? {} : { exchange: tokenExchange }),
+      ...(passthrough === undefined ? {} : { passthrough: { audience } }),
+    },
+  }
 }
 
 /** What goes along of a caller's headers. */

@@ -39,6 +39,11 @@ export class BackendProtocolError extends BackendError {
   }
 }
 
+/** The server was not shown credentials that it believes, or there are none to show. The request did not run. */
+export class BackendCredentialsError extends BackendError {
+  readonly code = 'ERR_BACKEND_CREDENTIALS'
+}
+
 /** The server no longer knows our session. It refused the request at the door, so the request did not run. */
 export class UpstreamSessionLostError extends BackendError {
   readonly code = 'ERR_UPSTREAM_SESSION_LOST'
@@ -53,6 +58,7 @@ export type AnyBackendError =
   | BackendUnreachableError
   | BackendTimeoutError
   | BackendProtocolError
+  | BackendCredentialsError
   | UpstreamSessionLostError
   | CallCancelledError
 

@@ -1,5 +1,7 @@
 /** The HTTP requests of one transport that are under way, so that they can be given up one by one or all at once. */
 import type { Dispatcher } from 'undici'
+import type { SubjectToken } from './call.js'
+import type { HttpDoor } from './http-door.js'
 import type { ReaderOptions } from './http-response.js'
 import { ResponseReader } from './http-response.js'
 import { Members } from './members.js'
@@ -11,14 +13,16 @@ const LINGER_MS = 5_000
 export interface ExchangeOptions extends ReaderOptions {
   /** What comes is the answer to one message, and over with that. */
   readonly isOneAnswer: boolean
+  /** The token of the caller that it is sent for. */
+  readonly subject?: SubjectToken | undefined
 }
 
 export class HttpExchanges {
-  readonly #dispatcher: Dispatcher
+  readonly #door: HttpDoor
   readonly #aborts = new Members<() => void>()
 
-  constructor(dispatcher: Dispatcher) {
-    this.#dispatcher = dispatcher
+  constructor(door: HttpDoor) {
+    this.#door = door
   }
 
   /** Sends a request; what comes of it reaches `exchange`. Returns the way to give it up silently. Never throws. */
@@ -61,7 +65,7 @@ export class HttpExchanges {
     }
     const leave = this.#aborts.add(abort)
     try {
-      this.#dispatcher.dispatch(request, reader)
+      this.#door.dispatch(request, reader, options.subject)
     } catch (cause) {
       reader.onResponseError(undefined, cause as Error)
     }

@@ -1,9 +1,11 @@
 /** Reads one HTTP answer of an upstream server: JSON, an event stream, or what should not have come. */
 import type { Dispatcher } from 'undici'
 import {
+  BackendCredentialsError,
   BackendProtocolError,
   BackendUnreachableError,
   reasonOf,
+  isBackendError,
   UpstreamSessionLostError,
 } from './errors.js'
 import type { TargetName } from './target.js'
@@ -126,16 +128,15 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, cause: Error): void {
-    this.#settle(() =>
-      this.#exchange.onError(
-        new BackendUnreachableError(
+    const error = isBackendError(cause)
+      ? cause
+      : new BackendUnreachableError(
           this.#target,
           networkReason(cause, this.#sent),
           this.#sent,
           cause,
-        ),
-      ),
-    )
+        )
+    this.#settle(() => this.#exchange.onError(error))
   }
 
   #readEvents(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -172,6 +173,12 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
 
   /** A status that says no. A JSON-RPC error in the body is the better answer where it names our request. */
   #refused(): void {
+    if (this.#status === 401) {
+      // What it wants instead is between it and us: its challenge would send the client to get tokens for it.
+      const message = 'it does not accept the credentials that it is shown (HTTP 401)'
+      const error = new BackendCredentialsError(this.#target, message)
+      return this.#settle(() => this.#exchange.onError(error))
+    }
     let error: Message | undefined
     try {
       const messages = readMessages(this.#text())

@@ -3,16 +3,19 @@
  * web streams and global `fetch` cost several times the request itself (design.md §3). It knows the session
  * header and the two kinds of answer body, and nothing of what the messages mean.
  */
-import type { Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
+import type { SubjectToken } from './call.js'
 import {
+  BackendCredentialsError,
   BackendProtocolError,
   BackendUnreachableError,
   UpstreamSessionLostError,
 } from './errors.js'
+import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import { ResumingExchange } from './http-resumption.js'
 import type { Target } from './target.js'
-import type { Channel, Exchange, Transport } from './transport.js'
+import type { Channel, Exchange, Extras, Transport } from './transport.js'
 
 const ACCEPT_BOTH = 'application/json, text/event-stream'
 
@@ -25,7 +28,7 @@ const CLOSE_DEADLINE_MS = 2_000
 export class HttpTransport implements Transport {
   readonly isShared = false
   readonly #target: Target
-  readonly #pool: Pool
+  readonly #door: HttpDoor
   readonly #path: string
   readonly #channel: Channel
   readonly #exchanges: HttpExchanges
@@ -38,10 +41,10 @@ export class HttpTransport implements Transport {
   #lastEventId = ''
   #reopenTimer: NodeJS.Timeout | undefined
 
-  constructor(target: Target, url: string, pool: Pool, channel: Channel) {
+  constructor(target: Target, url: string, door: HttpDoor, channel: Channel) {
     this.#target = target
-    this.#pool = pool
-    this.#exchanges = new HttpExchanges(pool)
+    this.#door = door
+    this.#exchanges = new HttpExchanges(door)
     this.#channel = channel
     const { pathname, search } = new URL(url)
     this.#path = pathname + search
@@ -55,18 +58,20 @@ export class HttpTransport implements Transport {
   static resume(
     target: Target,
     url: string,
-    pool: Pool,
+    door: HttpDoor,
     sessionId: string,
     channel: Channel,
   ): HttpTransport {
-    const transport = new HttpTransport(target, url, pool, channel)
+    const transport = new HttpTransport(target, url, door, channel)
     transport.#sessionId = sessionId
     return transport
   }
 
-  send(text: string, exchange: Exchange, extra?: Readonly<Record<string, string>>): () => void {
+  send(text: string, exchange: Exchange, extras: Extras = {}): () => void {
     const resuming = new ResumingExchange(exchange, (it, lastEventId) =>
-      lastEventId === undefined ? this.#post(text, it, extra) : this.#get(it, lastEventId, true),
+      lastEventId === undefined
+        ? this.#post(text, it, extras)
+        : this.#get(it, lastEventId, true, extras.subject),
     )
     return () => resuming.stop()
   }
@@ -102,7 +107,7 @@ export class HttpTransport implements Transport {
     this.#closed = true
     clearTimeout(this.#reopenTimer)
     this.#exchanges.abortAll()
-    if (this.#sessionId === undefined || this.#pool.closed) return
+    if (this.#sessionId === undefined || this.#door.closed) return
     // 2025-11-25 basic/transports: a client that no longer needs its session SHOULD delete it; 405 is fine.
     await new Promise<void>((resolve) => {
       const settle = (): void => {
@@ -125,19 +130,24 @@ export class HttpTransport implements Transport {
     return headers
   }
 
-  #post(text: string, exchange: Exchange, extra?: Readonly<Record<string, string>>): () => void {
+  #post(text: string, exchange: Exchange, extras: Extras = {}): () => void {
     const own = this.#headers(ACCEPT_BOTH)
-    const headers = extra === undefined ? own : { ...extra, ...own }
+    const headers = extras.headers === undefined ? own : { ...extras.headers, ...own }
     headers['content-type'] = 'application/json'
-    return this.#dispatch('POST', headers, text, true, exchange)
+    return this.#dispatch('POST', headers, text, true, exchange, extras.subject)
   }
 
   /** A stream of its own, or, behind the event of an id, the rest of another. */
-  #get(exchange: Exchange, lastEventId: string, isOneAnswer: boolean): () => void {
+  #get(
+    exchange: Exchange,
+    lastEventId: string,
+    isOneAnswer: boolean,
+    subject?: SubjectToken,
+  ): () => void {
     if (this.#closed) return () => undefined
     const headers = this.#headers('text/event-stream')
     if (lastEventId !== '') headers['last-event-id'] = lastEventId
-    return this.#dispatch('GET', headers, null, isOneAnswer, exchange)
+    return this.#dispatch('GET', headers, null, isOneAnswer, exchange, subject)
   }
 
   #dispatch(
@@ -146,10 +156,12 @@ export class HttpTransport implements Transport {
     body: string | null,
     isOneAnswer: boolean,
     exchange: Exchange,
+    subject?: SubjectToken,
   ): () => void {
     const options = {
       target: this.#target.name,
       isOneAnswer,
+      subject,
       hasSession: this.#sessionId !== undefined,
       onSessionId: (id: string) => (this.#sessionId ??= id),
     }
@@ -176,7 +188,9 @@ export class HttpTransport implements Transport {
       onError: (error) => {
         if (this.#closed) return onSettled()
         const isRefusal =
-          error instanceof BackendProtocolError || error instanceof UpstreamSessionLostError
+          error instanceof BackendProtocolError ||
+          error instanceof BackendCredentialsError ||
+          error instanceof UpstreamSessionLostError
         if (isRefusal && lastEventId !== '') {
           // The server may only have forgotten the event.
           this.#lastEventId = ''

@@ -8,6 +8,7 @@ export type {
   Era,
   ReplyTo,
   ServerRequest,
+  SubjectToken,
   ToolTraits,
 } from './call.js'
 export { ANONYMOUS } from './call.js'

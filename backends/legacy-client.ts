@@ -136,8 +136,9 @@ export class LegacyClient implements UpstreamClient {
     }
     return this.#pending.open(options, timeoutMs, (pending) => {
       const text = requestText(pending.id, options.method, paramsWithToken(options, pending.id))
-      const extra = forwardedHeaders(this.#target, options.headers)
-      return transport.send(text, this.#exchange(pending), extra)
+      const headers = forwardedHeaders(this.#target, options.headers)
+      const { subject } = options
+      return transport.send(text, this.#exchange(pending), { headers, subject })
     })
   }
 

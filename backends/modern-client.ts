@@ -97,10 +97,9 @@ export class ModernClient implements UpstreamClient {
       const params = this.#stamped(options, pending.id)
       const text = requestText(pending.id, options.method, params)
       const extra = forwardedHeaders(this.#target, options.headers)
-      return transport.send(text, this.#exchange(pending), {
-        ...extra,
-        ...headersOf(options),
-      })
+      const headers = { ...extra, ...headersOf(options) }
+      const { subject } = options
+      return transport.send(text, this.#exchange(pending), { headers, subject })
     })
     return this.#neutral(result, options)
   }

@@ -2,10 +2,10 @@
  * Streamable HTTP of 2026-07-28 towards an upstream server: each request stands for itself, in one POST whose end is
  * the end of the request. There is no session, no GET and no resumption.
  */
-import type { Pool } from 'undici'
+import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import type { Target } from './target.js'
-import type { Exchange, Transport } from './transport.js'
+import type { Exchange, Extras, Transport } from './transport.js'
 import { MODERN_VERSION } from './wire/modern.js'
 
 export class ModernHttpTransport implements Transport {
@@ -15,18 +15,14 @@ export class ModernHttpTransport implements Transport {
   readonly #path: string
   readonly #exchanges: HttpExchanges
 
-  constructor(target: Target, url: string, pool: Pool) {
+  constructor(target: Target, url: string, door: HttpDoor) {
     this.#target = target
-    this.#exchanges = new HttpExchanges(pool)
+    this.#exchanges = new HttpExchanges(door)
     const { pathname, search } = new URL(url)
     this.#path = pathname + search
   }
 
-  send(
-    text: string,
-    exchange: Exchange,
-    headers: Readonly<Record<string, string>> = {},
-  ): () => void {
+  send(text: string, exchange: Exchange, { headers, subject }: Extras = {}): () => void {
     const request = {
       method: 'POST',
       path: this.#path,
@@ -39,7 +35,7 @@ export class ModernHttpTransport implements Transport {
       },
       body: text,
     } as const
-    const options = { target: this.#target.name, isOneAnswer: true, hasSession: false }
+    const options = { target: this.#target.name, isOneAnswer: true, hasSession: false, subject }
     return this.#exchanges.send(request, options, exchange)
   }
 

@@ -2,12 +2,14 @@
  * HTTP+SSE towards an upstream server (2024-11-05 basic/transports): one event stream carries all that the server
  * says, and what we say is POSTed to the address that the stream begins with. The session ends with the stream.
  */
-import type { Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
+import type { SubjectToken } from './call.js'
 import { BackendProtocolError, BackendTimeoutError, BackendUnreachableError } from './errors.js'
+import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import type { Target } from './target.js'
 import type { Message } from './wire/json-rpc.js'
-import type { Channel, Exchange, Transport } from './transport.js'
+import type { Channel, Exchange, Extras, Transport } from './transport.js'
 
 export class SseTransport implements Transport {
   readonly isShared = true
@@ -20,10 +22,10 @@ export class SseTransport implements Transport {
   #endpoint: string | undefined
   #closed = false
 
-  private constructor(target: Target, url: string, pool: Pool, channel: Channel) {
+  private constructor(target: Target, url: string, door: HttpDoor, channel: Channel) {
     this.#target = target
     this.#url = new URL(url)
-    this.#exchanges = new HttpExchanges(pool)
+    this.#exchanges = new HttpExchanges(door)
     this.#channel = channel
   }
 
@@ -34,10 +36,10 @@ export class SseTransport implements Transport {
   static async open(
     target: Target,
     url: string,
-    pool: Pool,
+    door: HttpDoor,
     channel: Channel,
   ): Promise<SseTransport> {
-    const transport = new SseTransport(target, url, pool, channel)
+    const transport = new SseTransport(target, url, door, channel)
     try {
       await transport.#open()
     } catch (error) {
@@ -47,14 +49,14 @@ export class SseTransport implements Transport {
     return transport
   }
 
-  send(text: string, exchange: Exchange, extra?: Readonly<Record<string, string>>): () => void {
+  send(text: string, exchange: Exchange, extras: Extras = {}): () => void {
     const answer = {
       // The answer comes on the stream; the end of the POST only says that it was taken.
       onMessage: (message: Message) => this.#channel.onMessage(message),
       onEnd: () => undefined,
       onError: (error: Error) => exchange.onError(error),
     }
-    return this.#post(text, answer, extra)
+    return this.#post(text, answer, extras)
   }
 
   notify(text: string): Promise<void> {
@@ -104,9 +106,20 @@ export class SseTransport implements Transport {
     })
   }
 
-  #post(text: string, exchange: Exchange, extra?: Readonly<Record<string, string>>): () => void {
-    const headers = { ...extra, 'content-type': 'application/json', accept: 'application/json' }
-    return this.#dispatch('POST', this.#endpoint ?? this.#path(), headers, text, exchange)
+  #post(text: string, exchange: Exchange, extras: Extras = {}): () => void {
+    const headers = {
+      ...extras.headers,
+      'content-type': 'application/json',
+      accept: 'application/json',
+    }
+    return this.#dispatch(
+      'POST',
+      this.#endpoint ?? this.#path(),
+      headers,
+      text,
+      exchange,
+      extras.subject,
+    )
   }
 
   #path(): string {
@@ -129,10 +142,12 @@ export class SseTransport implements Transport {
     headers: Record<string, string>,
     body: string | null,
     exchange: Exchange,
+    subject?: SubjectToken,
   ): () => void {
     const options = {
       target: this.#target.name,
       hasSession: false,
+      subject,
       isAcknowledgement: method === 'POST',
       isOneAnswer: false,
     }

@@ -1,9 +1,10 @@
 /** What it takes to reach one upstream server, and the schema of a target as the configuration writes it. */
 import { z } from 'zod'
 import type { Era } from './call.js'
-import { credentialFields, presentedHeaders } from './credentials.js'
+import { credentialFields, presented } from './credentials.js'
 import type { Endpoint } from './endpoint.js'
 import { endpointFields } from './endpoint.js'
+import type { UpstreamAuth } from './oauth/settings.js'
 import type { UpstreamTls } from './upstream-tls.js'
 import { upstreamTlsSchema } from './upstream-tls.js'
 
@@ -44,6 +45,8 @@ export interface Target extends TargetOptions {
   readonly headers: Readonly<Record<string, string>>
   /** Headers of a caller's request that go along with its calls. */
   readonly forward: readonly string[]
+  /** The tokens that it is shown. */
+  readonly auth?: UpstreamAuth | undefined
   /** Where it is not as usual. */
   readonly tls?: UpstreamTls | undefined
 }
@@ -167,15 +170,21 @@ export const targetSchema = z
       return z.NEVER
     }
     const forward = headers?.forward ?? []
-    const shown = presentedHeaders({ headers, auth }, context)
+    const shown = presented({ headers, auth }, endpoint, context)
     if (shown === undefined) return z.NEVER
-    if (endpoint.kind === 'stdio' && Object.keys(shown).length + forward.length > 0) {
+    const isBare = Object.keys(shown.headers).length + forward.length === 0 && auth === undefined
+    if (endpoint.kind === 'stdio' && !isBare) {
       const message = 'a child process has no headers; give it what it needs in "stdio.env"'
       context.addIssue({ code: 'custom', message })
       return z.NEVER
     }
-    return { name, endpoint, prefix: prefix ?? name, ...options, headers: shown, forward }
+    return { name, endpoint, prefix: prefix ?? name, ...options, ...shown, forward }
   })
+
+/** Whether its server is called on the account of whoever calls. */
+export function callsForOthers({ auth }: Target): boolean {
+  return auth?.exchange !== undefined || auth?.passthrough !== undefined
+}
 
 /** Two targets that would be reached and shown alike; a registry keeps the backend of an equal target. */
 export function sameTarget(a: Target, b: Target): boolean {

@@ -1,4 +1,5 @@
 /** How messages travel to one upstream server; one interface over Streamable HTTP and stdio. */
+import type { SubjectToken } from './call.js'
 import type { Message } from './wire/json-rpc.js'
 
 /** What comes of one message we sent, or of listening. After `onEnd` or `onError` nothing more comes. */
@@ -29,13 +30,20 @@ export interface Channel {
   onNoise(what: string): void
 }
 
+/** What goes with one message over HTTP. */
+export interface Extras {
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** The token of the caller that it is sent for. */
+  readonly subject?: SubjectToken | undefined
+}
+
 export interface Transport {
   /**
-   * Sends one message, over HTTP with these headers. Returns a way to stop listening for what comes of it.
+   * Sends one message, and over HTTP what belongs to it. Returns a way to stop listening for what comes of it.
    * Never throws: failures reach `exchange.onError`.
    */
-  send(text: string, exchange: Exchange, headers?: Readonly<Record<string, string>>): () => void
-  /** Sends a message that has no answer. Resolves when the server has taken it, or cannot; never rejects. */
+  send(text: string, exchange: Exchange, extras?: Extras): () => void
+  /** Sends a message that has no answer, on the session's account. Resolves when the server has taken it, or cannot; never rejects. */
   notify(text: string): Promise<void>
   /** Whether one channel carries the messages of all requests, so that giving one up has to be said. */
   readonly isShared: boolean

@@ -1,5 +1,6 @@
 /** One way to speak to an upstream server, whatever its era: what a backend needs of either codec. */
 import type { Era } from './call.js'
+import type { Account } from './http-door.js'
 import type { LogLevel } from './log-level.js'
 import type { RequestOptions } from './pending-requests.js'
 import type { ServerDescription } from './server-description.js'
@@ -11,6 +12,8 @@ export interface Introduction {
   readonly clientInfo: JsonObject
   readonly capabilities: JsonObject
   readonly sessionKey: string
+  /** On whose account it is kept. */
+  readonly account: Account
 }
 
 export interface UpstreamClient {

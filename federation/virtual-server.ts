@@ -250,8 +250,8 @@ export class VirtualServer {
   }
 
   /** Tells a server of a client's progress with a request of that server's. */
-  async progress(replyTo: ReplyTo, params: RawObject): Promise<void> {
-    await this.#options.keepers().get(replyTo.target)?.backend.progress(replyTo, params)
+  async progress(caller: Caller, replyTo: ReplyTo, params: RawObject): Promise<void> {
+    await this.#options.keepers().get(replyTo.target)?.backend.progress(caller, replyTo, params)
   }
 
   /** Calls `listener` with the lists that it sees changed. Returns the way to stop. */

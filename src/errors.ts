@@ -40,6 +40,7 @@ const ANSWERS: Answers = {
   ERR_BACKEND_UNREACHABLE: (error) => ofTarget(error, 'cannot be reached', 'unreachable'),
   ERR_BACKEND_TIMEOUT: (error) => ofTarget(error, 'timed out', 'timeout'),
   ERR_BACKEND_PROTOCOL: (error) => ofTarget(error, 'gave no valid answer', 'protocol'),
+  ERR_BACKEND_CREDENTIALS: (error) => ofTarget(error, 'cannot be called', 'credentials'),
   ERR_UPSTREAM_SESSION_LOST: (error) => ofTarget(error, 'lost our session', 'session-lost'),
   ERR_CALL_CANCELLED: (error) => ofTarget(error, 'was told to stop', 'cancelled'),
   ERR_UNKNOWN_ITEM: (error) =>

@@ -13,6 +13,7 @@ import { Federation } from '../federation/index.js'
 import { Access } from './auth/access.js'
 import type { Asker, Explanation } from './auth/policy.js'
 import { Policy } from './auth/policy.js'
+import { subjectOf } from './auth/subject.js'
 import type { Config } from './config/schema.js'
 import type { AdminParts } from './http/admin-app.js'
 import { createAdminApp } from './http/admin-app.js'
@@ -114,9 +115,12 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     { clientInfo, taskIds },
     {
       onAdded: (backend) => {
-        const { name, tls } = backend.target
+        const { name, tls, auth } = backend.target
         if (tls?.insecureSkipVerify === true) {
           logger.warn({ target: name }, 'any certificate is believed (tls.insecureSkipVerify)')
+        }
+        if (auth?.passthrough !== undefined) {
+          logger.warn({ target: name }, "callers' own tokens go to this server (auth.passthrough)")
         }
         federation.add(backend)
       },
@@ -160,6 +164,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       principal: asker.principal,
       address: addresses.of(asker.request),
       headers: asker.request.headers,
+      subject: subjectOf(asker.principal, asker.request.headers),
       enter: limiter.isActive ? enter : undefined,
       requireScopes: (tool) => access.requireScopes(asker.request, asker.principal, tool),
     }),

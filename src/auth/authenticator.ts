@@ -6,7 +6,7 @@ import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions, JWTVerifyResult } f
 import { decodeJwt, errors, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { JsonObject } from '../../backends/index.js'
 import { certificatePrincipal } from './certificates.js'
 import { Jwks } from './jwks.js'
@@ -150,10 +150,9 @@ function shownBy({ headers, url = '' }: IncomingMessage): string | undefined {
   if (/[?&](access_token|api_key|apikey|token)=/i.test(url)) {
     throw new UnauthenticatedError('malformed', 'credentials must not stand in the URL')
   }
-  const { authorization, 'x-api-key': key } = headers
-  const bearer =
-    authorization === undefined ? undefined : /^Bearer +(.*)$/i.exec(authorization)?.[1]
-  if (authorization !== undefined && bearer === undefined) {
+  const { 'x-api-key': key } = headers
+  const bearer = bearerIn(headers)
+  if (headers.authorization !== undefined && bearer === undefined) {
     throw new UnauthenticatedError('malformed', 'use "Authorization: Bearer"')
   }
   if (bearer !== undefined && key !== undefined) {
@@ -162,6 +161,11 @@ function shownBy({ headers, url = '' }: IncomingMessage): string | undefined {
   const shown = bearer ?? (typeof key === 'string' ? key : undefined)
   if (shown !== undefined && (shown.length > MAX_TOKEN || !TOKEN.test(shown))) throw invalid()
   return shown
+}
+
+/** The token of an `Authorization: Bearer`. */
+export function bearerIn({ authorization }: IncomingHttpHeaders): string | undefined {
+  return authorization === undefined ? undefined : /^Bearer +(.*)$/i.exec(authorization)?.[1]
 }
 
 function digestOf({ key, sha256 }: ApiKeySettings): Buffer {

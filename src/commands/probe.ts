@@ -126,6 +126,7 @@ function callOf(name: string, given: JsonObject): Call {
       principal: ANONYMOUS,
       capabilities: {},
       logLevel: undefined,
+      subject: undefined,
       notify: () => undefined,
     },
     logLevel: undefined,

@@ -82,6 +82,17 @@ export const configSchema = z
     const message = 'nobody could get in: "jwt", "apiKeys" or "listen.tls.clientCa" is needed'
     context.addIssue({ code: 'custom', message, path: ['authentication', 'mode'] })
   })
+  .superRefine(({ targets, authentication: { mode, jwt } }, context) => {
+    const audiences = new Set(mode === 'off' ? [] : jwt.flatMap((it) => it.audiences))
+    for (const [index, target] of targets.entries()) {
+      if (isSelectorEntry(target) || target.auth?.passthrough === undefined) continue
+      const { audience } = target.auth.passthrough
+      if (audiences.has(audience)) continue
+      // Tokens that were meant for the gateway alone would be good for everybody it calls.
+      const message = `refused: no issuer in "authentication" has ${JSON.stringify(audience)} among its "audiences"`
+      context.addIssue({ code: 'custom', message, path: ['targets', index, 'auth', 'passthrough'] })
+    }
+  })
   .transform(({ targets, mcpServers, ...sections }): Config => ({
     ...sections,
     targets: [...targets.filter((it): it is Target => !isSelectorEntry(it)), ...mcpServers],

@@ -278,9 +278,10 @@ export class McpEndpoint {
     request: IncomingMessage,
     response: ServerResponse,
     principal: Principal,
-    { seed }: Session,
+    { seed, caller }: Session,
   ): Terms {
     const terms = this.#options.termsFor({ principal, request, client: seed.client })
+    caller.subject = terms.subject
     return { ...terms, onLimited: (ms) => sayWhen(response, ms) }
   }
 

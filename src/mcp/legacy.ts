@@ -93,7 +93,7 @@ export function hearNotification(
   } else if (method === 'notifications/progress') {
     const { progressToken } = params.value
     const replyTo = isRequestId(progressToken) ? tokens.open(session, progressToken) : undefined
-    if (replyTo !== undefined) void server.progress(replyTo, params)
+    if (replyTo !== undefined) void server.progress(session.caller, replyTo, params)
   }
 }
 
@@ -203,7 +203,7 @@ function callOf(
   cancellation: Cancellation,
   way: WayBack,
   tokens: ReplyTokens,
-  { headers }: Terms,
+  { headers, subject }: Terms,
 ): Call {
   const meta = params.value['_meta']
   const token = isJsonObject(meta) ? meta['progressToken'] : undefined
@@ -216,6 +216,7 @@ function callOf(
     params: token === undefined ? params : withMeta(params, { progressToken: undefined }),
     caller: session.caller,
     headers,
+    subject,
     logLevel: session.caller.logLevel,
     cancellation,
     wantsProgress,

@@ -12,6 +12,7 @@ import { ModernListen } from './modern-listen.js'
 import type { ModernRequest } from './modern-request.js'
 import { checkParamHeaders, readModernRequest } from './modern-request.js'
 import { ModernResponse } from './modern-response.js'
+import type { Terms } from './terms.js'
 import { requireScopes, sayWhen } from './terms.js'
 
 export class ModernEndpoint {
@@ -51,7 +52,7 @@ export class ModernEndpoint {
       requireMethod(server, request)
       requireScopes(terms, request)
       if (request.method === 'subscriptions/listen') {
-        return await this.#listen(request, response, cancellation, server, principal, permit)
+        return await this.#listen(request, response, cancellation, server, terms)
       }
       if (request.method === 'tools/call') this.#checkParams(incoming, request, server, permit)
       const { callers } = this.#options
@@ -92,11 +93,10 @@ export class ModernEndpoint {
     response: ModernResponse,
     cancellation: Cancellation,
     server: VirtualServer,
-    principal: Principal,
-    permit: Permit | undefined,
+    { principal, permit, subject }: Terms,
   ): Promise<void> {
     const { callers, onCallerGone } = this.#options
-    const caller = callers.of(principal.id, request.capabilities)
+    const caller = callers.of(principal.id, request.capabilities, subject)
     const listen = new ModernListen(server, request, response, caller, permit)
     const end = (): void => {
       this.#listens.delete(listen)

@@ -99,7 +99,7 @@ export async function performModern(
     const { result, cache } = await server.list(list, 'modern', terms.permit)
     return stamped(result, serverInfo, cache)
   }
-  const caller = callers.of(principal, request.capabilities)
+  const caller = callers.of(principal, request.capabilities, terms.subject)
   if (request.logLevel !== undefined && isMoreTalkative(request.logLevel, caller)) {
     caller.logLevel = request.logLevel
     await server.setLogLevel(caller)
@@ -110,6 +110,7 @@ export async function performModern(
     params: withMembers(params, { task: undefined }),
     caller,
     headers: terms.headers,
+    subject: terms.subject,
     logLevel: request.logLevel,
     cancellation,
     wantsProgress: request.progressToken !== undefined,

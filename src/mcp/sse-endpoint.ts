@@ -28,7 +28,8 @@ const OLDEST_VERSION = '2024-11-05'
 
 /** One client: its stream, and its session once it has opened one. */
 interface Connection {
-  readonly principal: Principal
+  /** As the newest request showed it. */
+  principal: Principal
   readonly stream: EventStream
   session: Session | undefined
   end: () => void
@@ -80,6 +81,7 @@ export class SseEndpoint {
       if (connection?.principal.id !== principal.id) {
         throw new RefusedError(404, 'there is no such session')
       }
+      connection.principal = principal
       const message = await readRequest(request, this.#options.maxBodyBytes)
       if (Array.isArray(message)) throw new RefusedError(400, 'this revision has no batches')
       this.#take(message, connection, request)
@@ -151,8 +153,10 @@ export class SseEndpoint {
     )
   }
 
-  #terms(request: IncomingMessage, { principal }: Connection, { seed }: Session): Terms {
-    return this.#options.termsFor({ principal, request, client: seed.client })
+  #terms(request: IncomingMessage, { principal }: Connection, { seed, caller }: Session): Terms {
+    const terms = this.#options.termsFor({ principal, request, client: seed.client })
+    caller.subject = terms.subject
+    return terms
   }
 
   #hear(

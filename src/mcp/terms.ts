@@ -1,6 +1,6 @@
 /** On what terms a request is served: what its caller may see and use, and how often. */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import type { JsonObject, RawObject } from '../../backends/index.js'
+import type { JsonObject, RawObject, SubjectToken } from '../../backends/index.js'
 import { JsonRpcError, RawJson } from '../../backends/index.js'
 import type { Principal } from '../auth/principal.js'
 import type { Permit, VirtualServer } from '../../federation/index.js'
@@ -10,6 +10,8 @@ export interface Terms {
   /** What may be seen and used; absent for everything. */
   readonly permit: Permit | undefined
   readonly principal: Principal
+  /** The token of the caller, for servers that are called on the caller's account. */
+  readonly subject: SubjectToken | undefined
   readonly address: string
   /** Of the request; what goes along to servers is theirs to say. */
   readonly headers: IncomingHttpHeaders

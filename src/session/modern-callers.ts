@@ -3,12 +3,15 @@
  * principal that can be asked for the same share it.
  */
 import { LRUCache } from 'lru-cache'
-import type { Caller, JsonObject, LogLevel } from '../../backends/index.js'
+import type { Caller, JsonObject, LogLevel, SubjectToken } from '../../backends/index.js'
 import { isWantedLevel } from '../../backends/index.js'
 
 const MAX_CALLERS = 10_000
 
-type ModernCaller = Caller & { logLevel: LogLevel | undefined }
+type ModernCaller = Caller & {
+  logLevel: LogLevel | undefined
+  subject: SubjectToken | undefined
+}
 
 export class ModernCallers {
   readonly #callers: LRUCache<string, ModernCaller>
@@ -25,16 +28,21 @@ export class ModernCallers {
     this.#sweep = setInterval(() => this.#callers.purgeStale(), idleMs).unref()
   }
 
-  of(principal: string, capabilities: JsonObject): ModernCaller {
+  /** `subject` is what this request shows. */
+  of(principal: string, capabilities: JsonObject, subject: SubjectToken | undefined): ModernCaller {
     const key = `modern ${principal} ${JSON.stringify(capabilities)}`
     const known = this.#callers.get(key)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      known.subject = subject
+      return known
+    }
     const caller: ModernCaller = {
       era: 'modern',
       key,
       principal,
       capabilities,
       logLevel: undefined,
+      subject,
       // What belongs to no request has nowhere to go.
       notify: () => undefined,
     }

@@ -1,5 +1,12 @@
 /** One legacy downstream client: what its sealed id says of it, and what it has under way in this process. */
-import type { Caller, JsonObject, LogLevel, RawObject, RequestId } from '../../backends/index.js'
+import type {
+  Caller,
+  JsonObject,
+  LogLevel,
+  RawObject,
+  RequestId,
+  SubjectToken,
+} from '../../backends/index.js'
 import { Cancellation, isWantedLevel, notificationText } from '../../backends/index.js'
 
 /** What the id of a session holds; enough to serve the session in a process that never saw it. */
@@ -28,7 +35,10 @@ export interface SessionStream {
 
 export class Session {
   readonly seed: SessionSeed
-  readonly caller: Caller & { logLevel: LogLevel | undefined }
+  readonly caller: Caller & {
+    logLevel: LogLevel | undefined
+    subject: SubjectToken | undefined
+  }
   readonly #inFlight = new Map<RequestId, Cancellation>()
   readonly #streams = new Set<SessionStream>()
   #stopListening: (() => void) | undefined
@@ -44,6 +54,7 @@ export class Session {
       principal,
       capabilities,
       logLevel: undefined,
+      subject: undefined,
       notify: ({ method, params }) => {
         if (method === 'notifications/message' && !this.wants(params)) return
         this.notify(notificationText(method, params))

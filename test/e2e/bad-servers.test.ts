@@ -30,7 +30,7 @@ const MISBEHAVIOURS: Readonly<Record<string, readonly [Misbehaviour, reason: str
   'a request instead of an answer': [json('{"jsonrpc":"2.0","id":2,"method":"ping"}'), 'protocol'],
   '202 to a request': [send(202, undefined, ''), 'protocol'],
   'HTTP 500': [send(500, 'text/plain', 'Traceback: secret'), 'protocol'],
-  'HTTP 401 with a challenge': [send(401, 'text/plain', ''), 'protocol'],
+  'HTTP 401 with a challenge': [send(401, 'text/plain', ''), 'credentials'],
   'a redirect': [
     (_, response) => void response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(),
     'protocol',

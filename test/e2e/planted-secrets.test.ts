@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
+import { AuthorizationServer } from '../support/authorization-server.js'
 import type { SpawnedGateway } from '../support/gateway.js'
 import { spawnGateway } from '../support/gateway.js'
 import type { Headers } from '../support/raw-client.js'
@@ -39,6 +40,8 @@ it('no secret is in a log, an answer, an error, a metric, a report or what comma
     response.writeHead(500, { 'x-debug': String(request.headers['x-api-key']) })
     response.end(JSON.stringify({ error: request.headers }))
   })
+  await using issuer = await AuthorizationServer.start()
+  issuer.refusal = 'invalid_client'
   const config = {
     admin: { port: 0, token: secret('admin') },
     sessions: { keys: [SESSION_KEY] },
@@ -55,6 +58,17 @@ it('no secret is in a log, an answer, an error, a metric, a report or what comma
         name: 'bad',
         mcp: { url: bad.url },
         auth: { header: { name: 'x-api-key', value: secret('x') } },
+      },
+      {
+        name: 'oauth',
+        mcp: { url: good.url },
+        auth: {
+          clientCredentials: {
+            tokenUrl: issuer.tokenUrl,
+            clientId: 'gateway',
+            clientSecret: secret('client'),
+          },
+        },
       },
       { name: 'gone', mcp: { url: `http://127.0.0.1:1/mcp?key=${secret('gone')}` } },
       {
@@ -102,7 +116,7 @@ it('no secret is in a log, an answer, an error, a metric, a report or what comma
   const tool = ['--tool', 'good__echo', '--api-key', 'ci']
   said.push(await command('explain', '--config', gateway.file, ...tool))
   said.push(await command('validate', '--config', gateway.file))
-  expect(said.at(-1)).toContain('fine, 4 targets')
+  expect(said.at(-1)).toContain('fine, 5 targets')
 
   const [first] = config.targets
   await gateway.reconfigure({

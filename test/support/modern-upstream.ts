@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { JsonObject } from '../../backends/index.js'
+import { CHALLENGE } from './upstream-server.js'
 
 const PREFIX = 'io.modelcontextprotocol/'
 
@@ -40,6 +41,8 @@ export interface ModernUpstreamOptions {
   readonly tools?: readonly JsonObject[]
   readonly resources?: readonly JsonObject[]
   readonly capabilities?: JsonObject
+  /** Whom it lets in; others get 401. */
+  readonly admits?: (headers: IncomingHttpHeaders) => boolean
   /** Added to every list. */
   readonly cache?: JsonObject
   /** Answers by method, before the lists above. */
@@ -57,6 +60,9 @@ export class ModernUpstream {
     request.on('data', (chunk: string) => (body += chunk))
     request.on('end', () => {
       if (request.method !== 'POST') return void response.writeHead(405).end()
+      if (this.#options.admits?.(request.headers) === false) {
+        return void response.writeHead(401, { 'www-authenticate': CHALLENGE }).end()
+      }
       const { id, method, params } = JSON.parse(body) as Sent
       const { _meta: meta = {}, ...rest } = params
       const sent = { id, method, params: rest, meta: meta as JsonObject, headers: request.headers }

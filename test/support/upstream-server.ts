@@ -31,6 +31,8 @@ export interface UpstreamOptions {
   /** Added to those that follow from the lists, each replacing one of its name. */
   readonly capabilities?: JsonObject
   readonly instructions?: string
+  /** Whom it lets in; others get 401 and a challenge. */
+  readonly admits?: (headers: IncomingHttpHeaders) => boolean
   /** Numbers the events of streams, so that clients can come back for the rest. */
   readonly events?: { readonly retryMs: number }
   /** Answers by method, before the lists above. */
@@ -46,6 +48,9 @@ const LIST_OF: Readonly<Record<string, readonly [keyof Lists, string]>> = {
   'resources/list': ['resources', 'resources'],
   'resources/templates/list': ['templates', 'resourceTemplates'],
 }
+
+/** Of those who are not let in; nobody's but the gateway's to know. */
+export const CHALLENGE = 'Bearer resource_metadata=upstream-challenge'
 
 export class Upstream {
   readonly lists: Lists
@@ -95,6 +100,11 @@ export class Upstream {
   async start(): Promise<this> {
     const http = createServer((request, response) => {
       this.headers.push(request.headers)
+      if (this.#options.admits?.(request.headers) === false) {
+        request.resume()
+        response.writeHead(401, { 'www-authenticate': CHALLENGE }).end(`{"error":"${CHALLENGE}"}`)
+        return
+      }
       if (request.method === 'GET') this.#streams.add(request.socket)
       const id = request.headers['mcp-session-id']
       const known = typeof id === 'string' ? this.#sessions.get(id) : undefined
