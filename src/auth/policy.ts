@@ -8,6 +8,7 @@ import { z } from 'zod'
 import type { JsonObject } from '../../backends/index.js'
 import type { Permit, PermitItem } from '../../federation/index.js'
 import type { Principal } from './principal.js'
+import { beginMetering } from './rule-cost.js'
 import type { Outcome, Rule, RuleInput } from './rules.js'
 import { compileRule } from './rules.js'
 import { toolScopesSchema } from './tool-scopes.js'
@@ -141,9 +142,12 @@ export class Policy {
     const base = inputOf(asker, '')
     const inList = withItem(base, item, `${item.kind}s/list`, 'list', {})
     const inCall = withItem(base, item, method, 'call', given)
+    const isShown = this.#decide(item, inList)
+    const isAllowed = this.#decide(item, inCall)
+    beginMetering()
     return {
-      isShown: this.#decide(item, inList),
-      isAllowed: this.#decide(item, inCall),
+      isShown,
+      isAllowed,
       rules: this.#rules.map(({ effect, rule }) => ({
         effect,
         text: rule.text,
@@ -155,6 +159,7 @@ export class Policy {
   #decide({ kind }: PermitItem, input: RuleInput): boolean {
     let hasAllow = false
     let isAllowed = false
+    beginMetering()
     for (const { effect, rule } of this.#rules) {
       if (effect === 'allow') hasAllow = true
       if (!rule.concerns(kind) || (effect === 'allow' && isAllowed)) continue

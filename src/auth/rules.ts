@@ -1,6 +1,7 @@
 /**
  * Rules in CEL, compiled and checked when they are loaded: one that names what does not exist is refused, with its
- * place. Regular expressions are those of RE2, whose time is linear in what a client sends.
+ * place. Regular expressions are those of RE2, whose time is linear in what a client sends; what else can take long is
+ * metered (rule-cost.ts).
  */
 import type { ASTNode } from '@marcbachmann/cel-js'
 import { Environment } from '@marcbachmann/cel-js'
@@ -8,6 +9,7 @@ import { LRUCache } from 'lru-cache'
 import { RE2JS } from 're2js'
 import type { JsonObject } from '../../backends/index.js'
 import type { PermitItem } from '../../federation/index.js'
+import { MAX_MATCHED, METERED, metered, receiverOf, withMeters } from './rule-cost.js'
 
 type Kind = PermitItem['kind']
 
@@ -69,13 +71,15 @@ const LIMITS = {
   maxMapEntries: 50,
   maxCallArguments: 8,
 }
+/** Room for what is put around parts of a rule that is within those. */
+const METERED_LIMITS = { ...LIMITS, maxAstNodes: 2_000, maxDepth: 64 }
 
 const MATCHES = 'matches'
 const LINEAR_MATCHES = 'matchesLinearly'
 const patterns = new LRUCache<string, RE2JS>({ max: 1_000 })
 
-function newEnvironment(): Environment {
-  return new Environment({ limits: LIMITS })
+function newEnvironment(limits: typeof LIMITS): Environment {
+  return new Environment({ limits })
     .registerVariable({
       name: 'mcp',
       schema: {
@@ -97,19 +101,26 @@ function newEnvironment(): Environment {
     .registerVariable({ name: 'request', schema: { headers: 'map<string, string>' } })
     .registerVariable({ name: 'source', schema: { address: 'string' } })
     .registerFunction(`string.${LINEAR_MATCHES}(string): bool`, (text: string, pattern: string) => {
+      if (text.length > MAX_MATCHED) throw new Error('the text is too long to be matched')
       const known = patterns.get(pattern) ?? RE2JS.compile(pattern)
       patterns.set(pattern, known)
       return known.matcher(text).find()
     })
 }
 
-const environment = newEnvironment()
+const environment = newEnvironment(LIMITS)
+const meteredEnvironment = withMetering(newEnvironment(METERED_LIMITS))
 /** The same with what stands for a part of a rule that reads arguments. */
-const listEnvironment = newEnvironment()
+const listEnvironment = withMetering(newEnvironment(METERED_LIMITS))
 /** More of them are not gone through: 64 ways are enough. */
 const MAX_PARTS = 6
 for (let index = 0; index < MAX_PARTS; index++) {
   listEnvironment.registerVariable(partName(index), 'bool')
+}
+
+/** Nothing that rules can name themselves. */
+function withMetering(it: Environment): Environment {
+  return it.registerFunction(`${METERED}(dyn): dyn`, metered, { async: false })
 }
 
 /** @throws Error, with what is wrong in words, for what is no rule */
@@ -123,8 +134,11 @@ export function compileRule(text: string): Rule {
     throw new Error(`a rule is true or false, not of type ${type}`)
   }
   const kinds = (['tool', 'prompt', 'resource'] as const).filter((kind) => paths.has(`mcp.${kind}`))
-  const inCalls = (input: RuleInput): Outcome => outcomeOf(() => parsed(input))
-  const inLists = readsArguments(paths) ? listDecision(text) : inCalls
+  const meteredText = withMeters(text, receiversIn(parsed.ast))
+  const evaluate = meteredEnvironment.parse(meteredText)
+  useLinearMatching(evaluate.ast)
+  const inCalls = (input: RuleInput): Outcome => outcomeOf(() => evaluate(input))
+  const inLists = readsArguments(paths) ? listDecision(meteredText) : inCalls
   return {
     text,
     concerns: (kind) => kinds.length === 0 || kinds.includes(kind),
@@ -206,6 +220,15 @@ function pathsIn(node: unknown): ReadonlySet<string> {
     if (path !== undefined) paths.add(path)
   })
   return paths
+}
+
+function receiversIn(root: ASTNode): readonly ASTNode[] {
+  const receivers: ASTNode[] = []
+  walk(root, (node) => {
+    const receiver = receiverOf(node)
+    if (receiver !== undefined) receivers.push(receiver)
+  })
+  return receivers
 }
 
 function useLinearMatching(root: unknown): void {
