@@ -25,7 +25,7 @@ import {
 import type { StateSealer } from './input-required.js'
 import { withFitRequests, withInnerState, withSealedState } from './input-required.js'
 import { stringIn } from './params.js'
-import type { Permit, PermitItem } from './permit.js'
+import type { ExposedNames, Permit, PermitItem } from './permit.js'
 import { ReadCache } from './read-cache.js'
 import type { UriRoute } from './resource-uri.js'
 import { mapUris, urisOf } from './result-uris.js'
@@ -47,6 +47,8 @@ export interface CallRouterOptions {
   readonly keepers: () => ReadonlyMap<TargetName, CatalogKeeper>
   /** One target alone, under its original names. */
   readonly alone: boolean
+  /** How permits know tools and prompts, where that is not how clients of this server do. */
+  readonly names?: ExposedNames
   readonly taskIds: TaskIds
   /** For what clients carry between the rounds of a call. */
   readonly states: StateSealer
@@ -127,19 +129,29 @@ export class CallRouter {
     permit: Permit | undefined,
   ): NameRoute {
     const name = stringIn(params.value, 'name')
-    const indexOf = (view: View) => (kind === 'tool' ? view.tools : view.prompts)
-    const all = indexOf(this.#options.view())
-    if (permit === undefined) return all.resolve(name)
-    // By its exposed name it may be used unseen; of bare names, those that the caller sees are meant.
-    const route = all.exact(name) ?? indexOf(this.#options.view(permit)).resolve(name)
+    const route = this.routeOf(kind, name, permit)
+    if (permit === undefined) return route
     const { arguments: given } = params.value
     const isAllowed = permit.allows(
-      permitItem(kind, route),
+      permitItem(kind, route, this.#options.names),
       method,
       isJsonObject(given) ? given : {},
     )
     if (!isAllowed) throw new UnknownItemError(kind, name)
     return route
+  }
+
+  /**
+   * What a name means, whether or not it may be used.
+   * @throws UnknownItemError, AmbiguousItemError
+   */
+  routeOf(kind: 'tool' | 'prompt', name: string, permit: Permit | undefined): NameRoute {
+    const indexOf = (view: View) => (kind === 'tool' ? view.tools : view.prompts)
+    const all = indexOf(this.#options.view())
+    // By its exposed name it may be used unseen; of bare names, those that the caller sees are meant.
+    return permit === undefined
+      ? all.resolve(name)
+      : (all.exact(name) ?? indexOf(this.#options.view(permit)).resolve(name))
   }
 
   /** What a server has said of its resources no longer holds, of one or of all. */

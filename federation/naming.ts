@@ -32,20 +32,30 @@ export interface Collision {
   readonly targets: readonly string[]
 }
 
+/** What something of a target's is called, or would be if it were there. */
+type NameOf = (target: Target, original: string) => string
+
 export interface NamingOutcome {
   readonly named: readonly Named[]
   readonly collisions: readonly Collision[]
+  readonly nameOf: NameOf
+}
+
+function namesFor(offers: readonly Offer[], naming: Naming): NameOf {
+  const contested = naming.mode === 'conflict' ? contestedKeys(offers) : undefined
+  return ({ prefix }, original) => {
+    const bare = prefix === '' || naming.mode === 'never' || contested?.has(original) === false
+    return bare ? original : safeName(`${prefix}${naming.separator}${original}`)
+  }
 }
 
 /** Names every item of one kind. The order is that of the targets, then that of each backend. */
 export function nameItems(offers: readonly Offer[], naming: Naming): NamingOutcome {
-  const contested = naming.mode === 'conflict' ? contestedKeys(offers) : undefined
+  const nameOf = namesFor(offers, naming)
   const byName = new Map<string, Named[]>()
   for (const { target, items } of offers) {
     for (const item of items) {
-      const bare =
-        target.prefix === '' || naming.mode === 'never' || contested?.has(item.key) === false
-      const exposed = bare ? item.key : safeName(`${target.prefix}${naming.separator}${item.key}`)
+      const exposed = nameOf(target, item.key)
       const named = { exposed, target, item }
       const others = byName.get(exposed)
       if (others === undefined) byName.set(exposed, [named])
@@ -59,7 +69,7 @@ export function nameItems(offers: readonly Offer[], naming: Naming): NamingOutco
     if (claims.length === 1 && only !== undefined) named.push(only)
     else collisions.push({ exposed, targets: claims.map((claim) => claim.target.name) })
   }
-  return { named, collisions }
+  return { named, collisions, nameOf }
 }
 
 /**

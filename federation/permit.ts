@@ -9,11 +9,15 @@ export interface PermitItem {
   readonly kind: 'tool' | 'prompt' | 'resource'
   /** Of a resource the URI, of a template the template. */
   readonly name: string
+  /** Of a tool or prompt the name in the whole federation, whichever part of it is asked. */
   readonly exposedName: string
   readonly target: TargetName
   /** Of a tool, as its server declares them. */
   readonly annotations: JsonObject
 }
+
+/** What a tool or prompt is called in the whole federation, or would be if it were there. */
+export type ExposedNames = (kind: 'tool' | 'prompt', target: TargetName, original: string) => string
 
 export interface Permit {
   /** Permits of one key decide alike, so that what is made for one serves all. */

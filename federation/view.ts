@@ -14,7 +14,7 @@ import type { Collision, Named, Naming, Offer } from './naming.js'
 import { nameItems } from './naming.js'
 import type { Pattern } from './pattern.js'
 import { globPattern, matches } from './pattern.js'
-import type { Permit, PermitItem } from './permit.js'
+import type { ExposedNames, Permit, PermitItem } from './permit.js'
 import { UriIndex } from './resource-uri.js'
 import { mapToolUris } from './result-uris.js'
 import { forLegacy, forModern, withoutTasks } from './tool-traits.js'
@@ -38,14 +38,23 @@ export interface View {
   readonly prompts: NameIndex
   readonly uris: UriIndex
   readonly collisions: readonly Collision[]
+  readonly nameOf: ExposedNames
   /** The array of each list, as JSON text. */
   readonly lists: Readonly<Record<CatalogKind, string>>
   /** The same for clients of 2026-07-28. */
   readonly modernLists: Readonly<Record<CatalogKind, string>>
 }
 
-/** With a permit, only what it shows: names are made as if all were there, so that nobody's depend on who asks. */
-export function buildView(members: readonly ViewMember[], naming: Naming, permit?: Permit): View {
+/**
+ * With a permit, only what it shows: names are made as if all were there, so that nobody's depend on who asks. `names`
+ * are those by which the permit knows things, where they are not those of this view.
+ */
+export function buildView(
+  members: readonly ViewMember[],
+  naming: Naming,
+  permit?: Permit,
+  names?: ExposedNames,
+): View {
   const offers = (kind: CatalogKind): Offer[] =>
     members.map(({ target, catalog }) => ({ target, items: catalog.items[kind] }))
   const chosen = (kind: CatalogKind): Offer[] => offers(kind).map(chooseItems)
@@ -55,7 +64,9 @@ export function buildView(members: readonly ViewMember[], naming: Naming, permit
   const uris = new UriIndex(offers('resources'), offers('templates'))
   const { changesUris } = uris
   const shown = (kind: PermitItem['kind'], items: readonly Named[]): readonly Named[] =>
-    permit === undefined ? items : items.filter((it) => permit.shows(permitItem(kind, routeOf(it))))
+    permit === undefined
+      ? items
+      : items.filter((it) => permit.shows(permitItem(kind, routeOf(it), names)))
   const tools = { ...allTools, named: shown('tool', allTools.named) }
   const prompts = { ...allPrompts, named: shown('prompt', allPrompts.named) }
   const withTasks = new Set(
@@ -73,27 +84,35 @@ export function buildView(members: readonly ViewMember[], naming: Naming, permit
     resources: arrayText(shown('resource', uris.resources), itemText('resources')),
     templates: arrayText(shown('resource', uris.templates), itemText('templates')),
   }
+  const targets = new Map(members.map(({ target }) => [target.name, target]))
   const isAlike = tools.named.every(({ item: { raw } }) => forModern(raw) === forLegacy(raw))
   return {
     tools: new NameIndex('tool', tools.named),
     prompts: new NameIndex('prompt', prompts.named),
     uris,
     collisions: [...tools.collisions, ...prompts.collisions],
+    nameOf: (kind, name, original) => {
+      const target = targets.get(name)
+      if (target === undefined) return original
+      return (kind === 'tool' ? allTools : allPrompts).nameOf(target, original)
+    },
     lists,
     modernLists: isAlike ? lists : { ...lists, tools: toolsFor(forModern) },
   }
 }
 
-/** What a permit is asked about. */
+/** What a permit is asked about, under the name that it has among `names`. */
 export function permitItem(
   kind: PermitItem['kind'],
   { target, exposed, original, raw }: NameRoute,
+  names?: ExposedNames,
 ): PermitItem {
   const { annotations } = raw.value
+  const isNamed = kind !== 'resource' && names !== undefined
   return {
     kind,
     name: original,
-    exposedName: exposed,
+    exposedName: isNamed ? names(kind, target.name, original) : exposed,
     target: target.name,
     annotations: isJsonObject(annotations) ? annotations : {},
   }

@@ -27,10 +27,10 @@ import type { Unavailable } from './errors.js'
 import { ListUnavailableError, UnknownItemError, UnknownMethodError } from './errors.js'
 import type { Collision } from './naming.js'
 import { stringIn } from './params.js'
-import type { Permit, PermitItem } from './permit.js'
+import type { ExposedNames, Permit, PermitItem } from './permit.js'
 import type { UriRoute } from './resource-uri.js'
 import { traitsOf } from './tool-traits.js'
-import type { View } from './view.js'
+import type { NameRoute, View } from './view.js'
 import { buildView, listResult, permitItem } from './view.js'
 
 /** The lists clients can be told have changed; templates are told of as resources. */
@@ -180,13 +180,40 @@ export class VirtualServer {
     return route && permitItem('tool', route)
   }
 
+  readonly nameOf: ExposedNames = (kind, target, original) =>
+    this.#currentView().nameOf(kind, target, original)
+
+  /**
+   * The name in the whole federation of the tool that a call means: scopes and limits must hold by whatever name, and at
+   * whatever path, it is called. One that is not there has the name that it would have.
+   */
+  toolCalled(name: string, permit?: Permit): string {
+    const { names, alone } = this.#options
+    const route = this.#routeOf('tool', name, permit)
+    if (names === undefined) return route?.exposed ?? name
+    if (route !== undefined) return names('tool', route.target.name, route.original)
+    const [keeper] = alone ? this.#keepers : []
+    return keeper === undefined ? name : names('tool', keeper.backend.target.name, name)
+  }
+
   /** Whose it is that a call names, where that is plain to see. */
-  ownerOf(method: string, { name, uri }: JsonObject): TargetName | undefined {
-    const view = this.#currentView()
+  ownerOf(method: string, { name, uri }: JsonObject, permit?: Permit): TargetName | undefined {
     if (method === 'resources/read')
-      return typeof uri === 'string' ? view.uris.ownerOf(uri) : undefined
+      return typeof uri === 'string' ? this.#currentView().uris.ownerOf(uri) : undefined
     if (typeof name !== 'string') return undefined
-    return (method === 'tools/call' ? view.tools : view.prompts).exact(name)?.target.name
+    return this.#routeOf(method === 'tools/call' ? 'tool' : 'prompt', name, permit)?.target.name
+  }
+
+  #routeOf(
+    kind: 'tool' | 'prompt',
+    name: string,
+    permit: Permit | undefined,
+  ): NameRoute | undefined {
+    try {
+      return this.#router.routeOf(kind, name, permit)
+    } catch {
+      return undefined
+    }
   }
 
   /** Tells the servers that know the caller's roots that they are others now. */
@@ -303,13 +330,13 @@ export class VirtualServer {
   }
 
   #build(permit: Permit | undefined): View {
-    const { alone } = this.#options
+    const { alone, names } = this.#options
     const members = this.#keepers.flatMap(({ backend: { target }, catalog }) =>
       catalog === undefined
         ? []
         : [{ target: alone ? { ...target, prefix: '' } : target, catalog }],
     )
-    return buildView(members, this.#options.settings().naming, permit)
+    return buildView(members, this.#options.settings().naming, permit, names)
   }
 }
 

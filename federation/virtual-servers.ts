@@ -48,7 +48,8 @@ export class VirtualServers {
 
   constructor(options: VirtualServersOptions) {
     this.#options = options
-    this.merged = this.#server(options.settings, options.keepers, false)
+    const { identity, settings, keepers } = options
+    this.merged = new VirtualServer({ ...identity, settings, keepers, alone: false })
   }
 
   /** One target alone, under its original names. */
@@ -131,12 +132,14 @@ export class VirtualServers {
     return own
   }
 
+  /** A part of the whole, where things may have other names. */
   #server(
     settings: VirtualServerOptions['settings'],
     keepers: VirtualServerOptions['keepers'],
     alone: boolean,
   ): VirtualServer {
-    return new VirtualServer({ ...this.#options.identity, settings, keepers, alone })
+    const { nameOf: names } = this.merged
+    return new VirtualServer({ ...this.#options.identity, settings, keepers, alone, names })
   }
 
   /** Whoever asks from now on must not get the old picture; only telling about it waits. */

@@ -167,7 +167,7 @@ export class McpEndpoint {
       response.writeHead(202).end()
       return
     }
-    requireScopes(terms, message)
+    requireScopes(terms, server, message)
     const reply = this.#reply(response, session, 1, false)
     this.#answer(message, reply, server, session, terms)
   }
@@ -188,7 +188,7 @@ export class McpEndpoint {
     }
     for (const message of messages) {
       if (!(message instanceof InvalidMessageError) && message.kind === 'request') {
-        requireScopes(terms, message)
+        requireScopes(terms, server, message)
       }
     }
     const answered = messages.filter(

@@ -50,7 +50,7 @@ export class ModernEndpoint {
     const { permit } = terms
     try {
       requireMethod(server, request)
-      requireScopes(terms, request)
+      requireScopes(terms, server, request)
       if (request.method === 'subscriptions/listen') {
         return await this.#listen(request, response, cancellation, server, terms)
       }

@@ -124,7 +124,7 @@ export class SseEndpoint {
       throw new RefusedError(400, 'begin with "initialize"', { id })
     }
     const terms = this.#terms(request, connection, session)
-    if (message.kind === 'request') requireScopes(terms, message)
+    if (message.kind === 'request') requireScopes(terms, server, message)
     this.#hear(message, server, session, connection.stream, terms)
   }
 

@@ -17,7 +17,7 @@ export interface Terms {
   readonly headers: IncomingHttpHeaders
   /** Absent where nothing is limited. */
   readonly enter: ((use: Use) => Entry) | undefined
-  /** Whether a token reaches as far as this tool. @throws RefusedError 401 or 403 */
+  /** Whether a token reaches as far as this tool, by its name in the whole. @throws RefusedError 401 or 403 */
   requireScopes(tool: string): void
   /** Hears when the caller may try again. */
   readonly onLimited?: (retryAfterMs: number) => void
@@ -42,7 +42,7 @@ export async function withinLimits(
   { method, params }: { readonly method: string; readonly params: RawObject },
   run: () => Promise<RawObject>,
 ): Promise<RawObject> {
-  const { enter, principal, address, onLimited } = terms
+  const { enter, permit, principal, address, onLimited } = terms
   if (enter === undefined || !LIMITED.has(method)) return run()
   const { name = '' } = params.value
   const entry = enter({
@@ -50,8 +50,9 @@ export async function withinLimits(
     principal: principal.id,
     session,
     address,
-    tool: method === 'tools/call' && typeof name === 'string' ? name : '',
-    target: server.ownerOf(method, params.value) ?? '',
+    tool:
+      method === 'tools/call' && typeof name === 'string' ? server.toolCalled(name, permit) : '',
+    target: server.ownerOf(method, params.value, permit) ?? '',
   })
   if (!entry.isAdmitted) {
     onLimited?.(entry.retryAfterMs)
@@ -81,10 +82,12 @@ function limitedResult(reason: Reason, retryAfterMs: number, method: string): Ra
 /** @throws RefusedError 401 or 403, while the answer can still have a status */
 export function requireScopes(
   terms: Terms,
+  server: VirtualServer,
   { method, params }: { readonly method: string; readonly params: RawObject },
 ): void {
   const { name } = params.value
-  if (method === 'tools/call' && typeof name === 'string') terms.requireScopes(name)
+  if (method !== 'tools/call' || typeof name !== 'string') return
+  terms.requireScopes(server.toolCalled(name, terms.permit))
 }
 
 /** Says in the head of an answer when to try again, where it has not been sent. */

@@ -252,6 +252,30 @@ describe('a tool that needs scopes', () => {
     expect(it.upstream.asked('tools/call')).toHaveLength(2)
   })
 
+  it('needs them by its bare name, at its own path, and where it is not there', async () => {
+    await using it = await world(
+      { mode: 'optional' },
+      { authorization: { toolScopes: { 'a__*': ['mcp:use'] } } },
+    )
+    const headers = bearer(await it.issuer.token())
+    for (const [path, names] of [
+      ['', ['a__echo', 'echo', 'a__none']],
+      ['/a', ['echo', 'none']],
+    ] as const) {
+      const session = await openSession(it.gateway.url + path, undefined, {}, headers)
+      const client = new ModernClient(it.gateway.url + path)
+      for (const name of names) {
+        expect([path, name, (await session.call(name)).status]).toEqual([path, name, 403])
+        expect([path, name, (await client.call(name, {}, { headers })).status]).toEqual([
+          path,
+          name,
+          403,
+        ])
+      }
+    }
+    expect(it.upstream.asked('tools/call')).toEqual([])
+  })
+
   it('of the newer era, and of nobody, is answered so too', async () => {
     await using it = await world2()
     const client = new ModernClient(it.gateway.url)

@@ -174,6 +174,24 @@ describe('rules', () => {
     )
   })
 
+  it('know tools and prompts by one exposed name, whichever path they are asked at', async () => {
+    await using it = await world([
+      { deny: 'mcp.tool.exposedName == "t__drop"' },
+      { deny: 'mcp.prompt.exposedName.startsWith("t__s")' },
+    ])
+    const alone = await it.as('bob', '/t')
+    expect(await namesIn(alone, 'tools')).toEqual(['read', 'write'])
+    expect(await namesIn(alone, 'prompts')).toEqual(['greet'])
+    const modern = new ModernClient(`${it.gateway.url}/t`)
+    expect([isDone(await alone.call('drop')), isDone(await modern.call('drop'))]).toEqual([
+      false,
+      false,
+    ])
+    expect(isDone(await alone.request('prompts/get', { name: 'scold' }))).toBe(false)
+    expect(isDone(await alone.call('read'))).toBe(true)
+    expect(it.upstream.asked('prompts/get')).toEqual([])
+  })
+
   it('hold for prompts, resources, templates, completions and subscriptions', async () => {
     await using it = await world([
       { deny: 'mcp.prompt.name == "scold"' },

@@ -51,6 +51,20 @@ describe('a call beyond its limit', () => {
     expect(text).toContain('mcp_junction_limited_total{method="tools/call",reason="rate"} 1')
   })
 
+  it.each(['tool', 'target'])(
+    'of its %s is beyond it by every name and at every path',
+    async (per) => {
+      await using it = await world([{ per: [per], rate: '1/1h' }])
+      const session = await openSession(it.gateway.url)
+      const alone = await openSession(`${it.gateway.url}/a`)
+      expect((await session.call('a__echo')).headers['retry-after']).toBeUndefined()
+      for (const again of [session.call('echo'), session.call('a__echo'), alone.call('echo')]) {
+        expect((await again).headers['retry-after']).toBe('3600')
+      }
+      expect(it.upstream.asked('tools/call')).toHaveLength(1)
+    },
+  )
+
   it('of the newer era reads the same', async () => {
     await using it = await world([{ rate: '1/1m' }])
     const client = new ModernClient(it.gateway.url)
