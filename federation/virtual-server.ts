@@ -231,7 +231,7 @@ export class VirtualServer {
    * @throws one of `errors.ts`, or what `Backend.subscribe` throws
    */
   async subscribe(caller: Caller, params: RawObject, permit?: Permit): Promise<RawObject> {
-    const { target, uri, backend } = this.#followed(params, permit)
+    const { target, uri, backend } = this.#followed('resources/subscribe', params, permit)
     await backend.subscribe(caller, uri, (changed) => {
       this.#router.forgetReads(target.name, changed)
       const exposed = this.#currentView().uris.expose(target, changed)
@@ -246,18 +246,19 @@ export class VirtualServer {
   }
 
   /** @throws as `subscribe` */
-  async unsubscribe(caller: Caller, params: RawObject): Promise<RawObject> {
-    const { uri, backend } = this.#followed(params, undefined)
+  async unsubscribe(caller: Caller, params: RawObject, permit?: Permit): Promise<RawObject> {
+    const { uri, backend } = this.#followed('resources/unsubscribe', params, permit)
     await backend.unsubscribe(caller, uri)
     return EMPTY_OBJECT
   }
 
   #followed(
+    method: string,
     params: RawObject,
     permit: Permit | undefined,
   ): UriRoute & { readonly backend: Backend } {
     const uri = stringIn(params.value, 'uri')
-    const route = this.#router.resourceRoute(uri, 'resources/subscribe', permit)
+    const route = this.#router.resourceRoute(uri, method, permit)
     const keeper = route && this.#options.keepers().get(route.target.name)
     if (route === undefined || keeper === undefined) throw new UnknownItemError('resource', uri)
     const { resources } = keeper.catalog?.server.capabilities ?? {}

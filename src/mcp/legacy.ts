@@ -169,7 +169,8 @@ async function perform(
   if (method === 'logging/setLevel') return setLogLevel(server, session, params)
   if (method === 'resources/subscribe')
     return server.subscribe(session.caller, params, terms.permit)
-  if (method === 'resources/unsubscribe') return server.unsubscribe(session.caller, params)
+  if (method === 'resources/unsubscribe')
+    return server.unsubscribe(session.caller, params, terms.permit)
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
   if (list === undefined) {
     const { uid } = session.seed

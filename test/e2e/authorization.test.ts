@@ -39,6 +39,7 @@ async function world(rules: readonly JsonObject[], more: JsonObject = {}) {
       'prompts/get': () => ({ messages: [] }),
       'resources/read': ({ uri = null }) => ({ contents: [{ uri, text: 'x' }] }),
       'resources/subscribe': () => ({}),
+      'resources/unsubscribe': () => ({}),
       'completion/complete': () => ({ completion: { values: [] } }),
     },
   })
@@ -213,6 +214,7 @@ describe('rules', () => {
       ['completion/complete', prompt('greet'), prompt('scold')],
       ['completion/complete', prompt('greet'), resource('vault://{id}')],
       ['resources/subscribe', { uri: 'note://open' }, { uri: 'note://secret' }],
+      ['resources/unsubscribe', { uri: 'note://open' }, { uri: 'note://secret' }],
     ] as const) {
       expect([method, isDone(await session.request(method, good))]).toEqual([method, true])
       const denied = await session.request(method, bad)
