@@ -64,6 +64,7 @@ export {
   RawJson,
   rawElements,
   rawMembers,
+  requireDistinctKeys,
   withMembers,
   withMeta,
 } from './wire/raw-json.js'

@@ -13,7 +13,14 @@ import type {
   TargetName,
   TaskIds,
 } from '../backends/index.js'
-import { isJsonObject, JsonRpcError, RawJson, rawMembers, withMembers } from '../backends/index.js'
+import {
+  isJsonObject,
+  JsonRpcError,
+  RawJson,
+  rawMembers,
+  requireDistinctKeys,
+  withMembers,
+} from '../backends/index.js'
 import { extendsTasks, runsTasks } from './capabilities.js'
 import type { CatalogKeeper } from './catalog-keeper.js'
 import {
@@ -121,7 +128,8 @@ export class CallRouter {
 
   /**
    * What a call names.
-   * @throws UnknownItemError for what is not there, and for what this call may not use; AmbiguousItemError
+   * @throws UnknownItemError for what is not there, and for what this call may not use; AmbiguousItemError;
+   *   MalformedJsonError for arguments that a rule and a server could read as two different things
    */
   named(
     kind: 'tool' | 'prompt',
@@ -132,6 +140,7 @@ export class CallRouter {
     const route = this.routeOf(kind, name, permit)
     if (permit === undefined) return route
     const { arguments: given } = params.value
+    if (given !== undefined) requireDistinctKeys(params.text)
     const isAllowed = permit.allows(
       permitItem(kind, route, this.#options.names),
       method,

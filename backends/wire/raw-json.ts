@@ -71,13 +71,37 @@ export function rawMembers(text: string): Map<string, string> {
     if (text[at] !== ':') throw new MalformedJsonError('expected ":"')
     const start = skipSpace(text, at + 1)
     at = skipValue(text, start)
-    if (members.has(key))
-      throw new MalformedJsonError(`the key ${JSON.stringify(key)} stands twice`)
+    if (members.has(key)) throw repeated(key)
     members.set(key, text.slice(start, at))
     at = skipSpace(text, at)
     if (text[at] === '}') return members
     if (text[at] !== ',') throw new MalformedJsonError('expected "," or "}"')
     at = skipSpace(text, at + 1)
+  }
+}
+
+/**
+ * For text that is judged by its value and passed on as text: whoever reads it must see what was judged, though some
+ * readers take the first of two members of one name and others the last.
+ * @throws MalformedJsonError where an object in it, at any depth, repeats a key
+ */
+export function requireDistinctKeys(text: string): void {
+  const open: (Set<string> | undefined)[] = []
+  for (let next = 0; ;) {
+    STRUCTURE.lastIndex = next
+    const found = STRUCTURE.exec(text)
+    if (found === null) return
+    next = found.index + 1
+    if (found[0] === '{' || found[0] === '[') open.push(undefined)
+    else if (found[0] !== '"') open.pop()
+    else {
+      next = skipString(text, found.index)
+      if (text[skipSpace(text, next)] !== ':') continue
+      const key = decodeKey(text.slice(found.index, next))
+      const keys = (open[open.length - 1] ??= new Set())
+      if (keys.has(key)) throw repeated(key)
+      keys.add(key)
+    }
   }
 }
 
@@ -138,6 +162,10 @@ export function joinMembers(members: Iterable<readonly [string, string]>): strin
   for (const [key, raw] of members)
     text += `${text === '' ? '{' : ','}${JSON.stringify(key)}:${raw}`
   return text === '' ? '{}' : `${text}}`
+}
+
+function repeated(key: string): MalformedJsonError {
+  return new MalformedJsonError(`the key ${JSON.stringify(key.slice(0, 128))} stands twice`)
 }
 
 function expectOpening(text: string, bracket: '{' | '['): number {

@@ -5,7 +5,7 @@ import { problemsOf } from '../support/config.js'
 import { configOf, startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
 import type { RawResponse, RawSession } from '../support/raw-client.js'
-import { get, openSession } from '../support/raw-client.js'
+import { get, openSession, post } from '../support/raw-client.js'
 import { startUpstream } from '../support/upstream-server.js'
 
 const KEYS = { ada: 'the-key-of-ada-0001', bob: 'the-key-of-bob-0001' }
@@ -357,6 +357,34 @@ describe('a rule', () => {
     const { status } = await session.call('t__read', { text: `${'a'.repeat(50_000)}!` })
     expect(status).toBe(200)
     expect(Date.now() - startedAt).toBeLessThan(2_000)
+  })
+
+  it('is not asked about arguments that a server could read in another way', async () => {
+    await using it = await world([
+      { deny: 'mcp.tool.arguments.path.startsWith("/etc")' },
+      { deny: 'mcp.prompt.arguments.who == "root"' },
+    ])
+    const { url, headers } = await it.as('bob')
+    const ask = (method: string, params: string) =>
+      post(url, `{"jsonrpc":"2.0","id":1,"method":"${method}","params":${params}}`, headers)
+    for (const given of [
+      '{"path":"/etc/passwd","path":"/srv"}',
+      '{"path":"/etc/passwd","p\\u0061th":"/srv"}',
+      '{"path":"/srv","more":[{"a":1,"a":2}]}',
+    ]) {
+      const { json } = await ask('tools/call', `{"name":"t__read","arguments":${given}}`)
+      expect(json).toMatchObject({
+        error: { code: -32602, message: expect.stringContaining('stands twice') as string },
+      })
+    }
+    const prompt = '{"name":"t__greet","arguments":{"who":"root","who":"me"}}'
+    expect(isDone(await ask('prompts/get', prompt))).toBe(false)
+    const twice = '{"name":"t__read","arguments":{"path":"/etc"},"arguments":{"path":"/srv"}}'
+    expect(isDone(await ask('tools/call', twice))).toBe(false)
+    expect(it.upstream.asked('tools/call')).toEqual([])
+    expect(isDone(await ask('tools/call', '{"name":"t__read","arguments":{"path":"/srv"}}'))).toBe(
+      true,
+    )
   })
 
   it('is not fooled by arguments that look like what rules see', async () => {

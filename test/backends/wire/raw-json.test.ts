@@ -6,6 +6,7 @@ import {
   RawJson,
   rawElements,
   rawMembers,
+  requireDistinctKeys,
   withMembers,
   withMeta,
 } from '../../../backends/index.js'
@@ -56,6 +57,21 @@ describe('raw JSON', () => {
   it('refuses an object that says the same key twice, however it is spelt', () => {
     expect(() => rawMembers('{"name":1,"name":2}')).toThrow(MalformedJsonError)
     expect(() => rawMembers('{"name":1,"na\\u006de":2}')).toThrow(MalformedJsonError)
+  })
+
+  it.each([
+    '{"a":{"b":[1,{"c":1,"d":[],"c":2}]}}',
+    '{"a":1,"b":{},"\\u0061":2}',
+    '[{"a":[{"a":1}],"a":1}]',
+    '{"":1,"":1}',
+    '{"a" : 1 , "a" : 2}',
+  ])('finds the key that stands twice in %s', (text) => {
+    expect(() => requireDistinctKeys(text)).toThrow(/stands twice/)
+  })
+
+  it('finds none twice in what JSON.stringify makes', () => {
+    fc.assert(fc.property(fc.json(), (text) => requireDistinctKeys(text)))
+    requireDistinctKeys('{"a":"a","b":["a","a"],"c":{"a":1,"b":"\\"a\\":"},"d":{"a":1}}')
   })
 
   it('refuses nesting that no honest message needs', () => {
