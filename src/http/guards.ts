@@ -20,13 +20,33 @@ const CORS_HEADERS =
 const CORS_PARAM = /^mcp-param-[a-z0-9-]{1,64}$/i
 /** Several times what clients send behind proxies; far below where Node would leave headers out without a word. */
 const MAX_HEADERS = 200
+/**
+ * What is said once or not at all: where it stands twice, Node takes one of them, and a proxy before us may have taken
+ * the other (RFC 9112 §3.2 wants so of Host).
+ */
+const SAID_ONCE: ReadonlySet<string> = new Set([
+  'host',
+  'origin',
+  'authorization',
+  'x-api-key',
+  'content-type',
+  'content-encoding',
+  'last-event-id',
+  'mcp-session-id',
+  'mcp-protocol-version',
+  'mcp-method',
+  'mcp-name',
+])
+/** Steps that URLs resolve: a proxy before us may have seen another path than we do. */
+const DOT_SEGMENT = /^[^?#]*\/(?:\.|%2e){1,2}(?:[/?#]|$)/i
 const CORS_EXPOSED = 'Mcp-Session-Id, WWW-Authenticate'
 
 /**
  * Checks a request against the listener's settings.
  *
  * `Host`: on a loopback address, loopback names and `allowedHosts`; elsewhere `allowedHosts`, or any where there
- * are none. `Origin`: none (no browser), loopback ones on a loopback address, and `allowedOrigins`.
+ * are none. `Origin`: none (no browser), loopback ones on a loopback address, and `allowedOrigins`. What could be read in
+ * two ways is refused.
  */
 export class Guards {
   readonly #isLoopback: boolean
@@ -39,13 +59,16 @@ export class Guards {
     this.#origins = new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase()))
   }
 
-  /** @throws RefusedError 403; 431 for more headers than anybody needs */
+  /** @throws RefusedError 400, 403; 431 for more headers than anybody needs */
   check(request: IncomingMessage): void {
     if (request.rawHeaders.length > 2 * MAX_HEADERS) {
       throw new RefusedError(431, `a request has at most ${MAX_HEADERS} headers`)
     }
+    requireUnambiguous(request)
     const { host, origin } = request.headers
-    if (!this.#allowsHost(host)) {
+    // A proxy's form of request, whose host goes before the header (RFC 9112 §3.2.2).
+    const named = /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '')?.[1] ?? host
+    if (!this.#allowsHost(host) || !this.#allowsHost(named)) {
       throw new RefusedError(403, 'this Host is not allowed; add it to listen.allowedHosts')
     }
     if (origin !== undefined && !this.#allowsOrigin(origin)) {
@@ -84,6 +107,17 @@ export class Guards {
     const { protocol, hostname } = new URL(origin)
     return (protocol === 'http:' || protocol === 'https:') && LOOPBACK.has(hostname)
   }
+}
+
+function requireUnambiguous({ rawHeaders, url = '' }: IncomingMessage): void {
+  const said = new Set<string>()
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase() ?? ''
+    if (!SAID_ONCE.has(name)) continue
+    if (said.has(name)) throw new RefusedError(400, `the ${name} header stands twice`)
+    said.add(name)
+  }
+  if (DOT_SEGMENT.test(url)) throw new RefusedError(400, 'the path must not step upwards')
 }
 
 function allowedHeaders(request: IncomingMessage): string {
