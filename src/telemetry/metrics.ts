@@ -64,6 +64,16 @@ export class Metrics {
         }
       }
     })
+    this.#gauge(
+      'mcp_junction_unapproved_tools',
+      'Tools with definitions that nobody approved, of a target with a guard.',
+      (result) => {
+        for (const { backend, unapproved } of state.keepers()) {
+          const { name, guard } = backend.target
+          if (guard !== 'off') result.observe(unapproved.length, { target: name })
+        }
+      },
+    )
     this.#gauge('mcp_junction_source_up', 'Whether what is watched is current.', (result) => {
       for (const { source, ready, reason } of state.sources()) {
         result.observe(ready && reason === undefined ? 1 : 0, { source })

@@ -10,7 +10,7 @@ import type { JsonObject } from '../../backends/index.js'
 import type { SpawnedGateway } from '../support/gateway.js'
 import { spawnGateway } from '../support/gateway.js'
 import type { RawSession } from '../support/raw-client.js'
-import { openSession } from '../support/raw-client.js'
+import { get, openSession } from '../support/raw-client.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
@@ -106,6 +106,31 @@ describe('definitions of tools', () => {
     expect(await names(session)).toHaveLength(4)
     const reports = gateway.log.filter((it) => it['msg'] === UNAPPROVED)
     expect(reports).toMatchObject([{ target: 'warn', new: ['read', 'write'] }])
+  })
+
+  it('are counted for Prometheus while nobody approved them, of guarded targets alone', async () => {
+    await using upstream = await startEcho({ tools: safe })
+    const at = (guard: string) => ({ name: guard, mcp: { url: upstream.url }, guard })
+    await using gateway = await spawnGateway({
+      admin: { port: 0 },
+      targets: [at('warn'), at('block'), at('off')],
+    })
+    const { url } = gateway.log.find((it) => it['msg'] === 'admin listener') ?? {}
+    const counts = async (): Promise<string[]> => {
+      const { text } = await get(`${String(url)}/metrics`)
+      return text.split('\n').filter((it) => it.startsWith('mcp_junction_unapproved_tools{'))
+    }
+    const series = (warn: number, block: number) => [
+      `mcp_junction_unapproved_tools{target="warn"} ${warn}`,
+      `mcp_junction_unapproved_tools{target="block"} ${block}`,
+    ]
+    expect(await counts()).toEqual(series(2, 2))
+    await lock(gateway.file)
+    await waitUntil(async () => (await counts()).join() === series(0, 0).join(), 'the approvals')
+
+    upstream.lists.tools = poisoned
+    await upstream.notifyListChanged('tools')
+    await waitUntil(async () => (await counts()).join() === series(1, 1).join(), 'the change')
   })
 
   it('stay approved while their server is away, or the lock file is none', async () => {
