@@ -18,7 +18,7 @@ const USAGE = `mcp-junction ${VERSION}: one /mcp URL in front of all your MCP se
   mcp-junction probe URL [--token T] [--era auto|legacy|modern] [--call TOOL --args JSON] [--json]
                                             check a server from outside: what it speaks and has, and how fast
   mcp-junction explain --config FILE [--claims JSON|--api-key NAME] --tool EXPOSED [--args JSON]
-                                            which rule allows or denies it, and what that caller's list holds
+                                            which rule allows or denies it, and what that caller's lists hold
   mcp-junction lock --config FILE|DIR [--check]
                                             approve the tools that guarded targets have now; --check only says
   mcp-junction schema                       print the JSON Schema of the configuration

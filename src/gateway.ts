@@ -8,8 +8,8 @@ import type { Backend, JsonObject, ListKind, TargetName } from '../backends/inde
 import { reasonOf, Registry } from '../backends/index.js'
 import type { Problem, Snapshot, TargetHealth, Wanted } from '../discovery/index.js'
 import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
-import type { CatalogKeeper } from '../federation/index.js'
-import { Federation } from '../federation/index.js'
+import type { CatalogKeeper, CatalogKind } from '../federation/index.js'
+import { CATALOG_KINDS, Federation, LISTS } from '../federation/index.js'
 import { Access } from './auth/access.js'
 import type { Asker, Explanation } from './auth/policy.js'
 import { Policy } from './auth/policy.js'
@@ -53,6 +53,15 @@ import { VERSION } from './version.js'
 /** Calls still running when the gateway closes get this long. */
 const DRAIN_MS = 10_000
 
+/** What comes of a call of a tool. */
+export interface CallExplanation extends Explanation {
+  /** All scopes that it needs, where the caller lacks any of them: then it is refused, whatever the rules say. */
+  readonly lackingScopes: readonly string[]
+}
+
+/** Exposed names and URIs. */
+export type SeenLists = Readonly<Record<CatalogKind, readonly string[]>>
+
 export interface Gateway {
   /** Where clients connect, e.g. `http://127.0.0.1:8080/mcp`. */
   readonly url: string
@@ -67,10 +76,10 @@ export interface Gateway {
    * `sessions` are taken over by a new process only.
    */
   apply(config: Config): void
-  /** What the rules say of a caller's use of a tool; `undefined` where there is no such tool. */
-  explain(asker: Asker, tool: string, given: JsonObject): Explanation | undefined
-  /** The exposed names of the tools that a caller sees. */
-  toolsOf(asker: Asker): Promise<readonly string[]>
+  /** What rules and scopes say of a caller's use of a tool; `undefined` where there is no such tool. */
+  explain(asker: Asker, tool: string, given: JsonObject): CallExplanation | undefined
+  /** What a caller sees in each list. */
+  listsOf(asker: Asker): Promise<SeenLists>
   /** A changed configuration could not be used; it is counted. */
   noteRefusal(): void
   /** Takes no new calls, lets running ones finish for ten seconds, ends all sessions and child processes. */
@@ -256,12 +265,19 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     },
     explain: (asker, tool, given) => {
       const item = federation.merged.toolItem(tool)
-      return item && policy.explain(asker, item, 'tools/call', given)
+      if (item === undefined) return undefined
+      const lackingScopes = access.lackingScopes(asker.principal, tool)
+      return { ...policy.explain(asker, item, 'tools/call', given), lackingScopes }
     },
-    toolsOf: async (asker) => {
-      const { result } = await federation.merged.list('tools', 'legacy', policy.permitFor(asker))
-      const { tools } = JSON.parse(result.text) as { tools: { name: string }[] }
-      return tools.map((it) => it.name)
+    listsOf: async (asker) => {
+      const permit = policy.permitFor(asker)
+      const seen: Partial<Record<CatalogKind, readonly string[]>> = {}
+      for (const kind of CATALOG_KINDS) {
+        const { result } = await federation.merged.list(kind, 'legacy', permit)
+        const items = result.value[LISTS[kind].member] as readonly Record<string, string>[]
+        seen[kind] = items.map((it) => it[LISTS[kind].key] ?? '')
+      }
+      return seen as SeenLists
     },
     noteRefusal: () => metrics.configReloaded('refused'),
     close: async () => {

@@ -41,12 +41,17 @@ export class Access {
     this.#toolScopes = new ToolScopes(authorization.toolScopes)
   }
 
+  /** All scopes that a call of this tool needs, where the principal lacks any of them. */
+  lackingScopes(principal: Principal, tool: string): readonly string[] {
+    return this.#toolScopes.lacking(principal, tool)
+  }
+
   /**
    * Whether the token of whoever calls a tool reaches as far as that.
    * @throws RefusedError 403, or 401 where there is no token, with all scopes that are needed
    */
   requireScopes(request: IncomingMessage, principal: Principal, tool: string): void {
-    const lacking = this.#toolScopes.lacking(principal, tool)
+    const lacking = this.lackingScopes(principal, tool)
     if (lacking.length === 0) return
     const isNobody = principal.kind === 'anonymous'
     const message = `this needs ${lacking.length === 1 ? 'the scope' : 'the scopes'} ${lacking.join(' ')}`

@@ -1,5 +1,5 @@
 /**
- * `mcp-junction explain`: which rule lets a caller use a tool or keeps it away, and what that caller's list holds. The
+ * `mcp-junction explain`: which rule lets a caller use a tool or keeps it away, and what that caller's lists hold. The
  * servers of the configuration are started for it, since they say which tools there are.
  */
 import { IncomingMessage } from 'node:http'
@@ -26,6 +26,13 @@ export interface ExplainOptions {
 
 const MAX_LISTED = 50
 
+const LISTS = {
+  tools: 'tools',
+  prompts: 'prompts',
+  resources: 'resources',
+  templates: 'resource templates',
+} as const
+
 /** Returns the exit code: 0 where it may be used, 1 where not. @throws UsageError, ConfigError */
 export async function explain(options: ExplainOptions): Promise<number> {
   const { tool } = options
@@ -49,22 +56,43 @@ async function tell(
 ): Promise<number> {
   const { name, kind } = asker.principal
   const explanation = gateway.explain(asker, tool, given)
+  const mayUse = explanation?.isAllowed === true && explanation.lackingScopes.length === 0
   const lines: string[] = []
   if (explanation === undefined) lines.push(`there is no tool "${tool}"`)
   else {
-    const { isAllowed, isShown, rules } = explanation
+    const { isShown, rules, lackingScopes } = explanation
     const shown = isShown ? 'in the list' : 'not in the list'
-    lines.push(`${name} (${kind}) ${isAllowed ? 'may' : 'may not'} use ${tool}; it is ${shown}`)
+    lines.push(`${name} (${kind}) ${mayUse ? 'may' : 'may not'} use ${tool}; it is ${shown}`)
     for (const { effect, text, outcome } of rules) {
       lines.push(`  ${effect.padEnd(7)} ${outcome.padEnd(21)} ${text}`)
     }
     if (rules.length === 0) lines.push('  there are no rules: everything is allowed')
+    if (lackingScopes.length > 0) {
+      const answer = kind === 'anonymous' ? '401' : '403'
+      lines.push(`a call is answered with ${answer}: it needs ${scopesText(lackingScopes)}`)
+    }
   }
-  const tools = await gateway.toolsOf(asker)
-  const more = tools.length > MAX_LISTED ? `, and ${tools.length - MAX_LISTED} more` : ''
-  lines.push(`sees ${tools.length} tools: ${tools.slice(0, MAX_LISTED).join(', ')}${more}`)
+  const seen = await gateway.listsOf(asker)
+  for (const [list, what] of Object.entries(LISTS)) {
+    lines.push(listLine(what, seen[list as keyof typeof LISTS]))
+  }
   process.stdout.write(`${lines.join('\n')}\n`)
-  return explanation?.isAllowed === true ? 0 : 1
+  return mayUse ? 0 : 1
+}
+
+function scopesText(scopes: readonly string[]): string {
+  return `the ${scopes.length === 1 ? 'scope' : 'scopes'} ${scopes.join(' ')}`
+}
+
+function listLine(what: string, names: readonly string[]): string {
+  const more = names.length > MAX_LISTED ? `, and ${names.length - MAX_LISTED} more` : ''
+  const shown = names.slice(0, MAX_LISTED).map(printable).join(', ')
+  return `sees ${names.length} ${what}${names.length === 0 ? '' : `: ${shown}${more}`}`
+}
+
+/** A server's words must not move the cursor or paint the screen. */
+function printable(name: string): string {
+  return name.replace(/[^\x20-\x7e]/g, '?').slice(0, 256)
 }
 
 function principalFrom(options: ExplainOptions, { authentication }: Config): Principal {

@@ -16,6 +16,7 @@ async function explain(url: string, ...args: string[]): Promise<{ code: number; 
         apiKeys: [{ name: 'ci', key: 'a-key-nobody-sees', claims: { role: 'bot' } }],
       },
       authorization: {
+        toolScopes: { a__guarded: ['a:read', 'a:write'] },
         rules: [
           { allow: 'jwt.role == "admin"' },
           { allow: 'apiKey.role == "bot" && mcp.tool.arguments.dry == true' },
@@ -50,6 +51,9 @@ describe('explain', () => {
   allow   cannot be told        apiKey.role == "bot" && mcp.tool.arguments.dry == true
   deny    concerns other things mcp.prompt.name == "x"
 sees 1 tools: a__echo
+sees 0 prompts
+sees 0 resources
+sees 0 resource templates
 `,
     })
     const bot = ['--tool', 'a__echo', '--api-key', 'ci']
@@ -68,6 +72,48 @@ sees 1 tools: a__echo
       code: 1,
       text: expect.stringMatching(/there is no tool "none"/) as string,
     })
+  })
+
+  it('says which scopes a call lacks, whatever the rules say', async () => {
+    const inputSchema = { type: 'object' }
+    await using upstream = await startEcho({ tools: [{ name: 'guarded', inputSchema }] })
+    const as = (scope: string) =>
+      explain(
+        upstream.url,
+        '--tool',
+        'a__guarded',
+        '--claims',
+        JSON.stringify({ sub: 'ada', role: 'admin', scope }),
+      )
+    const lacking = await as('a:read')
+    expect(lacking.code).toBe(1)
+    expect(lacking.text).toMatch(/^ada \(jwt\) may not use a__guarded; it is in the list\n/)
+    expect(lacking.text).toContain(
+      '\na call is answered with 403: it needs the scopes a:read a:write\nsees 1 tools',
+    )
+    const enough = await as('a:write a:read')
+    expect(enough.code).toBe(0)
+    expect(enough.text).not.toContain('answered with')
+    const nobody = await explain(upstream.url, '--tool', 'a__guarded')
+    expect(nobody.text).toContain('a call is answered with 401: it needs the scopes a:read a:write')
+  })
+
+  it('says what each list of the caller holds, in words that do nothing to a terminal', async () => {
+    await using upstream = await startEcho({
+      prompts: [{ name: 'greet' }, { name: 'x' }],
+      resources: [{ uri: 'note://\u001b[2Jone', name: 'one' }],
+      templates: [{ uriTemplate: 'note://{id}', name: 'any' }],
+      handlers: { 'resources/read': () => ({ contents: [] }) },
+    })
+    const as = ['--claims', '{"role":"admin"}']
+    const { text } = await explain(upstream.url, '--tool', 'a__echo', ...as)
+    expect(text.split('\n').slice(-5)).toEqual([
+      'sees 1 tools: a__echo',
+      'sees 1 prompts: a__greet',
+      'sees 1 resources: note://?[2Jone',
+      'sees 1 resource templates: note://{id}',
+      '',
+    ])
   })
 
   it.each([
