@@ -32,10 +32,11 @@ import {
 import type { StateSealer } from './input-required.js'
 import { withFitRequests, withInnerState, withSealedState } from './input-required.js'
 import { stringIn } from './params.js'
-import type { ExposedNames, Permit, PermitItem } from './permit.js'
+import type { ExposedNames, Permit } from './permit.js'
+import { resourceItem } from './permit.js'
 import { ReadCache } from './read-cache.js'
 import type { UriRoute } from './resource-uri.js'
-import { mapUris, urisOf } from './result-uris.js'
+import { deadLinks, mapUris, NO_LINKS, urisOf } from './result-uris.js'
 import { forClient } from './server-requests.js'
 import type { FederationSettings } from './settings.js'
 import { traitsOf } from './tool-traits.js'
@@ -79,7 +80,7 @@ export class CallRouter {
       case 'tools/call':
         return this.#callTool(call, permit)
       case 'prompts/get':
-        return this.#callNamed(call, this.named('prompt', call, permit))
+        return this.#callNamed(call, this.named('prompt', call, permit), permit)
       case 'resources/read':
         return this.#read(call, permit)
       case 'completion/complete':
@@ -88,7 +89,7 @@ export class CallRouter {
       case 'tasks/result':
       case 'tasks/update':
       case 'tasks/cancel':
-        return this.#aboutTask(call)
+        return this.#aboutTask(call, permit)
       default:
         throw new UnknownMethodError(`Method not found: ${call.method.slice(0, 128)}`)
     }
@@ -176,10 +177,10 @@ export class CallRouter {
         throw new UnknownMethodError(`The tool "${route.exposed}" cannot be called as a task`)
       }
     }
-    return this.#callNamed({ ...call, tool: traitsOf(route.raw) }, route)
+    return this.#callNamed({ ...call, tool: traitsOf(route.raw) }, route, permit)
   }
 
-  async #aboutTask(call: Call): Promise<RawObject> {
+  async #aboutTask(call: Call, permit: Permit | undefined): Promise<RawObject> {
     const isModern = call.caller.era === 'modern'
     const isLegacy = !isModern && call.method !== 'tasks/update'
     const isOffered = isModern ? this.#someone(extendsTasks) : isLegacy && this.#someone(runsTasks)
@@ -188,16 +189,20 @@ export class CallRouter {
     const place = this.#options.taskIds.open(taskId, call.caller.principal)
     const keeper = place && this.#options.keepers().get(place.target)
     if (keeper === undefined) throw new UnknownItemError('task', taskId)
-    return this.#send(keeper.backend.target, call)
+    return this.#send(keeper.backend.target, call, permit)
   }
 
-  async #callNamed(call: Call, { target, original }: NameRoute): Promise<RawObject> {
+  async #callNamed(
+    call: Call,
+    { target, original }: NameRoute,
+    permit: Permit | undefined,
+  ): Promise<RawObject> {
     const params = withMembers(call.params, { name: JSON.stringify(original) })
-    return this.#send(target, { ...call, params })
+    return this.#send(target, { ...call, params }, permit)
   }
 
-  async #send(target: Target, call: Call): Promise<RawObject> {
-    return this.#exposed(target, await this.#ask(target, call))
+  async #send(target: Target, call: Call, permit: Permit | undefined): Promise<RawObject> {
+    return this.#exposed(target, await this.#ask(target, call), permit)
   }
 
   /** The result in the names of the backend. */
@@ -223,12 +228,14 @@ export class CallRouter {
     return call.method === 'tasks/get' ? withFitRequests(result, fit) : result
   }
 
-  /** The result with its URIs as clients of this view know them. */
-  #exposed(target: Target, result: RawObject): RawObject {
+  /** The result with its URIs as clients of this view know them, without links to what this one may not read. */
+  #exposed(target: Target, result: RawObject, permit: Permit | undefined): RawObject {
     const { uris } = this.#options.view()
     for (const uri of urisOf(result.value)) this.#remember(target, uri)
-    if (!uris.changesUris) return result
-    return mapUris(result, (uri) => uris.expose(target, uri))
+    const expose = (uri: string): string => uris.expose(target, uri)
+    const dead = permit === undefined ? NO_LINKS : deadLinks(result.value, target, expose, permit)
+    if (!uris.changesUris && dead.size === 0) return result
+    return mapUris(result, expose, dead)
   }
 
   async #read(call: Call, permit: Permit | undefined): Promise<RawObject> {
@@ -240,7 +247,7 @@ export class CallRouter {
       const known = this.#reads.get(target.name, params)
       const result = known ?? (await this.#ask(target, { ...call, params }))
       if (known === undefined) this.#reads.keep(target.name, params, result)
-      return this.#exposed(target, result)
+      return this.#exposed(target, result, permit)
     }
     return this.#probe(call, uri, permit)
   }
@@ -252,7 +259,7 @@ export class CallRouter {
       if (backend.state.status !== 'ready') continue
       if (!mayUse({ target: backend.target, uri }, uri, call.method, permit)) continue
       try {
-        const result = await this.#send(backend.target, call)
+        const result = await this.#send(backend.target, call, permit)
         this.#links.set(uri, backend.target)
         return result
       } catch (error) {
@@ -284,7 +291,7 @@ export class CallRouter {
     }
     const raw = RawJson.fromText<JsonObject>(rawMembers(call.params.text).get('ref') ?? '{}')
     const params = withMembers(call.params, { ref: withMembers(raw, change).text })
-    return this.#send(target, { ...call, params })
+    return this.#send(target, { ...call, params }, permit)
   }
 
   #remember(target: Target, uri: string): void {
@@ -299,11 +306,6 @@ export class CallRouter {
   #someone(isLike: (server: ServerDescription) => boolean): boolean {
     return this.#keepers.some(({ catalog }) => catalog === undefined || isLike(catalog.server))
   }
-}
-
-/** A resource as a permit is asked about it. */
-export function resourceItem(target: Target, uri: string, exposedName: string): PermitItem {
-  return { kind: 'resource', name: uri, exposedName, target: target.name, annotations: {} }
 }
 
 function mayUse(

@@ -2,7 +2,7 @@
  * What one caller may see and use. Federation asks and does not know why; whoever made the permit knows who calls. What is
  * not permitted is not there: it is answered as what is absent, in the same words.
  */
-import type { JsonObject, TargetName } from '../backends/index.js'
+import type { JsonObject, Target, TargetName } from '../backends/index.js'
 
 /** What something may be done with. Names are those of the backend. */
 export interface PermitItem {
@@ -26,4 +26,11 @@ export interface Permit {
   shows(item: PermitItem): boolean
   /** Whether this may be done with it. `given` are the arguments of a call. */
   allows(item: PermitItem, method: string, given: JsonObject): boolean
+  /** Whether a link to this resource leads anywhere. To ask is no use of it. */
+  mayRead(item: PermitItem): boolean
+}
+
+/** A resource as a permit is asked about it. */
+export function resourceItem(target: Target, uri: string, exposedName: string): PermitItem {
+  return { kind: 'resource', name: uri, exposedName, target: target.name, annotations: {} }
 }

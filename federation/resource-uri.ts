@@ -154,7 +154,8 @@ function exposeAll(
   return all.filter(({ exposed }) => claims.get(exposed) === 1)
 }
 
-function isGlobal(uri: string): boolean {
+/** Clients may fetch it themselves, whoever names it. */
+export function isGlobal(uri: string): boolean {
   return /^https?:/i.test(uri)
 }
 

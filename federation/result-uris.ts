@@ -1,9 +1,15 @@
 /**
  * The places of a result where a URI stands as a URI (mcp-protocol.md §2.7), read and rewritten. Text, blobs and
  * structured content are never looked at, and what does not change keeps its text.
+ *
+ * A link leads to what is yet to be read, and goes where that may not be. An embedded resource is what a tool that may be
+ * called has answered, and stays.
  */
-import type { JsonObject, JsonValue, RawObject } from '../backends/index.js'
+import type { JsonObject, JsonValue, RawObject, Target } from '../backends/index.js'
 import { isJsonObject, joinMembers, RawJson, rawElements, rawMembers } from '../backends/index.js'
+import type { Permit } from './permit.js'
+import { resourceItem } from './permit.js'
+import { isGlobal } from './resource-uri.js'
 
 /** Every URI of a result of `tools/call`, `prompts/get` or `resources/read`, or of a task that has come to one. */
 export function* urisOf(result: JsonObject): Iterable<string> {
@@ -15,30 +21,66 @@ export function* urisOf(result: JsonObject): Iterable<string> {
   }
 }
 
-/** The result with each of its URIs replaced by `map` of it. */
-export function mapUris(result: RawObject, map: (uri: string) => string): RawObject {
+export const NO_LINKS: ReadonlySet<string> = new Set()
+
+/** The links of a result or of a tool's definition that lead its reader nowhere. */
+export function deadLinks(
+  value: JsonObject,
+  target: Target,
+  expose: (uri: string) => string,
+  permit: Permit,
+): ReadonlySet<string> {
+  const dead = [...linksOf(value)].filter(
+    (uri) => !isGlobal(uri) && !permit.mayRead(resourceItem(target, uri, expose(uri))),
+  )
+  return dead.length === 0 ? NO_LINKS : new Set(dead)
+}
+
+/** The result with each of its URIs replaced by `map` of it, less these links. */
+export function mapUris(
+  result: RawObject,
+  map: (uri: string) => string,
+  dead: ReadonlySet<string> = NO_LINKS,
+): RawObject {
   const uri = uriEdit(map)
-  const block = blockEdit(uri)
+  const link = linkEdit(uri, dead)
+  const block = blockEdit(uri, link)
   const edits = {
     contents: arrayEdit(objectEdit({ uri })),
     content: arrayEdit(block),
-    messages: arrayEdit(objectEdit({ content: block })),
-    _meta: metaEdit(uri),
+    messages: arrayEdit(wholeEdit('content', block)),
+    _meta: metaEdit(link),
   }
-  const edit = objectEdit({ ...edits, result: objectEdit(edits) })
-  const text = edit(result.text)
+  const inner = objectEdit(edits)
+  const edit = objectEdit({ ...edits, result: (it) => inner(it) ?? '{}' })
+  const text = edit(result.text) ?? '{}'
   return text === result.text ? result : RawJson.fromText(text)
 }
 
-/** A tool's definition with the link to its user interface replaced (MCP Apps, 2026-01-26). */
-export function mapToolUris(tool: RawObject, map: (uri: string) => string): RawObject {
+/**
+ * A tool's definition with the links to its user interface (MCP Apps, 2026-01-26) replaced, less these; what else is said
+ * of that interface, such as who may see the tool, stays.
+ */
+export function mapToolUris(
+  tool: RawObject,
+  map: (uri: string) => string,
+  dead: ReadonlySet<string> = NO_LINKS,
+): RawObject {
   if (!isJsonObject(tool.value['_meta'])) return tool
-  const text = objectEdit({ _meta: metaEdit(uriEdit(map)) })(tool.text)
+  const text = objectEdit({ _meta: metaEdit(linkEdit(uriEdit(map), dead)) })(tool.text) ?? '{}'
   return text === tool.text ? tool : RawJson.fromText(text)
 }
 
-/** Raw JSON text in, raw JSON text out. Text of another shape than the edit expects comes back as it is. */
-type Edit = (text: string) => string
+const UI = 'ui'
+const RESOURCE_URI = 'resourceUri'
+/** The older form of the standard member, and one vendor's. */
+const FLAT_LINKS = ['ui/resourceUri', 'openai/outputTemplate'] as const
+
+/**
+ * Raw JSON text in, raw JSON text out, or nothing where it goes. Text of another shape than the edit expects comes back as
+ * it is.
+ */
+type Edit = (text: string) => string | undefined
 
 function uriEdit(map: (uri: string) => string): Edit {
   return (text) => {
@@ -49,8 +91,13 @@ function uriEdit(map: (uri: string) => string): Edit {
   }
 }
 
-function blockEdit(uri: Edit): Edit {
-  const link = objectEdit({ uri })
+function linkEdit(uri: Edit, dead: ReadonlySet<string>): Edit {
+  return (text) =>
+    text.startsWith('"') && dead.has(JSON.parse(text) as string) ? undefined : uri(text)
+}
+
+function blockEdit(uri: Edit, toResource: Edit): Edit {
+  const link = wholeEdit('uri', toResource)
   const embedded = objectEdit({ resource: objectEdit({ uri }) })
   return (text) => {
     const type = text.startsWith('{') ? rawMembers(text).get('type') : undefined
@@ -59,15 +106,23 @@ function blockEdit(uri: Edit): Edit {
   }
 }
 
-/** The standard member, its older flat form, and one vendor's. */
-function metaEdit(uri: Edit): Edit {
+function metaEdit(link: Edit): Edit {
   return objectEdit({
-    ui: objectEdit({ resourceUri: uri }),
-    'ui/resourceUri': uri,
-    'openai/outputTemplate': uri,
+    [UI]: objectEdit({ [RESOURCE_URI]: link }),
+    ...Object.fromEntries(FLAT_LINKS.map((key) => [key, link])),
   })
 }
 
+/** An object that goes with this member of it. */
+function wholeEdit(key: string, edit: Edit): Edit {
+  const rest = objectEdit({ [key]: edit })
+  return (text) => {
+    const member = text.startsWith('{') ? rawMembers(text).get(key) : undefined
+    return member !== undefined && edit(member) === undefined ? undefined : rest(text)
+  }
+}
+
+/** An object from which members may go; it goes with the last. */
 function objectEdit(edits: Readonly<Record<string, Edit>>): Edit {
   return (text) => {
     if (!text.startsWith('{')) return text
@@ -78,11 +133,13 @@ function objectEdit(edits: Readonly<Record<string, Edit>>): Edit {
       if (before === undefined) continue
       const after = edit(before)
       if (after !== before) {
-        members.set(key, after)
+        if (after === undefined) members.delete(key)
+        else members.set(key, after)
         changed = true
       }
     }
-    return changed ? joinMembers(members) : text
+    if (!changed) return text
+    return members.size === 0 ? undefined : joinMembers(members)
   }
 }
 
@@ -91,14 +148,31 @@ function arrayEdit(edit: Edit): Edit {
     if (!text.startsWith('[')) return text
     const before = rawElements(text)
     const after = before.map(edit)
-    return after.some((element, index) => element !== before[index]) ? `[${after.join(',')}]` : text
+    if (after.every((element, index) => element === before[index])) return text
+    return `[${after.filter((element) => element !== undefined).join(',')}]`
   }
 }
 
 function* urisOfBlock(block: JsonValue | undefined): Iterable<string> {
-  if (!isJsonObject(block)) return
-  if (block['type'] === 'resource_link') yield* stringIn(block, 'uri')
-  else if (block['type'] === 'resource') yield* stringIn(block['resource'], 'uri')
+  yield* linkOfBlock(block)
+  if (isJsonObject(block) && block['type'] === 'resource') yield* stringIn(block['resource'], 'uri')
+}
+
+function* linkOfBlock(block: JsonValue | undefined): Iterable<string> {
+  if (isJsonObject(block) && block['type'] === 'resource_link') yield* stringIn(block, 'uri')
+}
+
+/** The URIs at which something is said to be; of a tool's definition those of its user interface. */
+function* linksOf(value: JsonObject): Iterable<string> {
+  if (isJsonObject(value['result'])) yield* linksOf(value['result'])
+  for (const block of arrayOf(value['content'])) yield* linkOfBlock(block)
+  for (const message of arrayOf(value['messages'])) {
+    if (isJsonObject(message)) yield* linkOfBlock(message['content'])
+  }
+  const meta = value['_meta']
+  if (!isJsonObject(meta)) return
+  yield* stringIn(meta[UI], RESOURCE_URI)
+  for (const key of FLAT_LINKS) yield* stringIn(meta, key)
 }
 
 function* stringIn(value: JsonValue | undefined, key: string): Iterable<string> {

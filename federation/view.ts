@@ -16,7 +16,7 @@ import type { Pattern } from './pattern.js'
 import { globPattern, matches } from './pattern.js'
 import type { ExposedNames, Permit, PermitItem } from './permit.js'
 import { UriIndex } from './resource-uri.js'
-import { mapToolUris } from './result-uris.js'
+import { deadLinks, mapToolUris, NO_LINKS } from './result-uris.js'
 import { forLegacy, forModern, withoutTasks } from './tool-traits.js'
 
 /** One backend's part in a view. */
@@ -75,7 +75,9 @@ export function buildView(
   const toolsFor = (inEra: (tool: RawObject) => RawObject): string =>
     arrayText(tools.named, ({ target, item, exposed }: Named): string => {
       const tool = inEra(withTasks.has(target) ? item.raw : withoutTasks(item.raw))
-      const mapped = changesUris ? mapToolUris(tool, (uri) => uris.expose(target, uri)) : tool
+      const expose = (uri: string): string => uris.expose(target, uri)
+      const dead = permit === undefined ? NO_LINKS : deadLinks(tool.value, target, expose, permit)
+      const mapped = changesUris || dead.size > 0 ? mapToolUris(tool, expose, dead) : tool
       return renamed(mapped, 'name', item.key, exposed)
     })
   const lists = {

@@ -134,6 +134,7 @@ export class Policy {
         if (!isAllowed) this.#onDenied({ principal, item, method })
         return isAllowed
       },
+      mayRead: (item) => this.#decide(item, withItem(input(), item, 'resources/read', 'call', {})),
     }
   }
 

@@ -322,6 +322,136 @@ describe('rules', () => {
   })
 })
 
+describe('links', () => {
+  const page = (uri: string) => ({ ui: { resourceUri: uri, visibility: ['app'] }, k: 1 })
+  const withPages = (name: string, _meta: JsonObject) => ({ ...toolOf(name), _meta })
+  const link = (uri: string) => ({ type: 'resource_link', uri, name: 'x' })
+  const embedded = (uri: string) => ({ type: 'resource', resource: { uri, text: 'x' } })
+  const OPEN = 'ui://open/app.html'
+  const SHUT = 'ui://shut/app.html'
+  const WEB = 'https://example.com/page'
+  const BOTH = [link(SHUT), link(OPEN), link(WEB), embedded(SHUT), { type: 'text', text: SHUT }]
+
+  /** The resources are in no list, as servers may have it. */
+  async function pages(rules: readonly JsonObject[], twins = false) {
+    const start = () =>
+      startUpstream({
+        tools: [
+          withPages('open', page(OPEN)),
+          withPages('shut', page(SHUT)),
+          withPages('older', { 'ui/resourceUri': SHUT, 'openai/outputTemplate': SHUT }),
+          withPages('bare', { ui: { resourceUri: SHUT }, n: 1.0 }),
+        ],
+        resources: twins ? [{ uri: SHUT, name: 'shut' }] : [],
+        handlers: {
+          'tools/call': () => ({
+            content: BOTH,
+            structuredContent: { uri: SHUT },
+            _meta: page(SHUT),
+          }),
+          'prompts/get': () => ({
+            messages: BOTH.map((content) => ({ role: 'user', content })),
+          }),
+          'resources/read': ({ uri = null }) => ({ contents: [{ uri, text: 'x' }] }),
+        },
+        prompts: [{ name: 'p' }],
+      })
+    const upstreams = await Promise.all(twins ? [start(), start()] : [start()])
+    const gateway = await startGateway({
+      targets: upstreams.map(({ url }, index) => ({ name: `t${index}`, mcp: { url } })),
+      authentication: {
+        mode: 'optional',
+        apiKeys: [{ name: 'ada', key: KEYS.ada, claims: { role: 'admin' } }],
+      },
+      authorization: { rules: [...rules] },
+    })
+    return {
+      gateway,
+      upstreams,
+      [Symbol.asyncDispose]: async () => {
+        await gateway[Symbol.asyncDispose]()
+        for (const upstream of upstreams) await upstream[Symbol.asyncDispose]()
+      },
+    }
+  }
+  type Ask = (method: string, params?: JsonObject) => Promise<JsonObject>
+
+  /** The same caller in both eras. */
+  async function askers(url: string, who: Who): Promise<Ask[]> {
+    const session = await openSession(url, undefined, {}, AS[who])
+    const modern = new ModernClient(url)
+    return [
+      async (method, params) => (await session.request(method, params)).json,
+      async (method, params) => (await modern.request(method, params, { headers: AS[who] })).json,
+    ]
+  }
+  const metas = (json: JsonObject) =>
+    (json['result'] as { tools: JsonObject[] }).tools.map((it) => it['_meta'])
+
+  it('to what may not be read are in no list and no result, and lead nowhere', async () => {
+    const deny = `mcp.resource.name == "${SHUT}" && principal.name != "ada"`
+    await using it = await pages([{ deny }])
+    for (const ask of await askers(it.gateway.url, 'nobody')) {
+      expect(metas(await ask('tools/list'))).toEqual([
+        page(OPEN),
+        { ui: { visibility: ['app'] }, k: 1 },
+        undefined,
+        { n: 1 },
+      ])
+      const { result } = await ask('tools/call', { name: 't0__open' })
+      expect(result).toMatchObject({
+        content: BOTH.slice(1),
+        structuredContent: { uri: SHUT },
+        _meta: { ui: { visibility: ['app'] }, k: 1 },
+      })
+      const prompt = await ask('prompts/get', { name: 't0__p' })
+      expect(prompt['result']).toMatchObject({
+        messages: BOTH.slice(1).map((content) => ({ content })),
+      })
+      expect(await ask('resources/read', { uri: OPEN })).toHaveProperty('result')
+      const denied = await ask('resources/read', { uri: SHUT })
+      const absent = await ask('resources/read', { uri: `${SHUT}x` })
+      expect(denied['error']).toMatchObject({ message: `Unknown resource: ${SHUT}` })
+      expect(absent).toHaveProperty('result')
+    }
+    const reads = it.upstreams[0]?.asked('resources/read').map(({ params }) => params['uri'])
+    expect(reads).not.toContain(SHUT)
+    for (const ask of await askers(it.gateway.url, 'ada')) {
+      expect(metas(await ask('tools/list'))[1]).toEqual(page(SHUT))
+      const { result } = await ask('tools/call', { name: 't0__open' })
+      expect(result).toMatchObject({ content: BOTH, _meta: page(SHUT) })
+      expect(await ask('resources/read', { uri: SHUT })).toHaveProperty('result')
+    }
+  })
+
+  it('are told apart by whose they are, under the names that clients know', async () => {
+    await using it = await pages([{ deny: 'mcp.resource.target == "t0"' }], true)
+    for (const ask of await askers(it.gateway.url, 'nobody')) {
+      const [, mine, , , , theirs] = metas(await ask('tools/list'))
+      expect(mine).toEqual({ ui: { visibility: ['app'] }, k: 1 })
+      expect(theirs).toEqual(page('ui://t1/shut/app.html'))
+      const first = await ask('tools/call', { name: 't0__open' })
+      expect(JSON.stringify(first)).not.toMatch(/"resource_link","uri":"ui:/)
+      const second = await ask('tools/call', { name: 't1__open' })
+      expect(JSON.stringify(second)).toContain('"uri":"ui://t1/shut/app.html","name":"x"')
+    }
+  })
+
+  it('stay where a resource is kept out of lists alone, and come and go with the rules', async () => {
+    await using it = await pages([{ deny: 'mcp.phase == "list" && mcp.resource.name != ""' }])
+    for (const ask of await askers(it.gateway.url, 'nobody')) {
+      expect(metas(await ask('tools/list'))[0]).toEqual(page(OPEN))
+    }
+    const config = { targets: [{ name: 't0', mcp: { url: it.upstreams[0]?.url ?? '' } }] }
+    it.gateway.apply(
+      configOf({ ...config, authorization: { rules: [{ deny: 'mcp.resource.name != ""' }] } }),
+    )
+    const session = await openSession(it.gateway.url)
+    const { json } = await session.request('tools/list')
+    expect(metas(json)[0]).toEqual({ ui: { visibility: ['app'] }, k: 1 })
+  })
+})
+
 describe('a rule', () => {
   it.each([
     ['mcp.tol.name == "x"', /No such key: tol/],
