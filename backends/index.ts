@@ -1,4 +1,6 @@
 /** The door of `backends`: MCP clients to upstream servers. Imports nothing of ours. */
+export type { AttributeSettings } from './attributes.js'
+export { attributesSchema } from './attributes.js'
 export type { BackendState } from './backend.js'
 export { Backend } from './backend.js'
 export type {

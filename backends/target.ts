@@ -1,5 +1,7 @@
 /** What it takes to reach one upstream server, and the schema of a target as the configuration writes it. */
 import { z } from 'zod'
+import type { AttributeSettings } from './attributes.js'
+import { attributesSchema } from './attributes.js'
 import type { Era } from './call.js'
 import { credentialFields, presented } from './credentials.js'
 import type { Endpoint } from './endpoint.js'
@@ -32,6 +34,8 @@ export interface TargetOptions {
   readonly era: 'auto' | Era
   /** Whether calls of modern clients to an older server wait while the client is asked. */
   readonly parkCalls: boolean
+  /** Of its requests, besides those of all. */
+  readonly attributes: readonly AttributeSettings[]
   /** What becomes of tools whose definitions nobody approved. */
   readonly guard: 'off' | 'warn' | 'block'
 }
@@ -132,6 +136,9 @@ export const optionFields = {
     .describe(
       'Let this server, of a revision up to 2025-11-25, ask clients of 2026-07-28 for input: its call waits in this process until the client comes back with the answer.',
     ),
+  attributes: attributesSchema.describe(
+    'Attributes of requests to this server; each replaces one of its name that requests to all have.',
+  ),
   guard: z
     .enum(['off', 'warn', 'block'])
     .prefault('off')

@@ -99,9 +99,14 @@ export class CallRouter {
    * The backend of a resource, and its own URI there; `undefined` where neither list, template nor link tells.
    * @throws UnknownItemError where the permit forbids it; AmbiguousItemError
    */
-  resourceRoute(uri: string, method: string, permit: Permit | undefined): UriRoute | undefined {
+  resourceRoute(
+    uri: string,
+    method: string,
+    permit: Permit | undefined,
+    params: JsonObject = { uri },
+  ): UriRoute | undefined {
     const route = this.#ownerOf(uri, method, permit)
-    if (route !== undefined && !mayUse(route, uri, method, permit)) {
+    if (route !== undefined && !mayUse(route, uri, method, permit, params)) {
       throw new UnknownItemError('resource', uri)
     }
     return route
@@ -136,17 +141,13 @@ export class CallRouter {
     kind: 'tool' | 'prompt',
     { method, params }: Pick<Call, 'method' | 'params'>,
     permit: Permit | undefined,
+    name: string = stringIn(params.value, 'name'),
   ): NameRoute {
-    const name = stringIn(params.value, 'name')
     const route = this.routeOf(kind, name, permit)
     if (permit === undefined) return route
-    const { arguments: given } = params.value
-    if (given !== undefined) requireDistinctKeys(params.text)
-    const isAllowed = permit.allows(
-      permitItem(kind, route, this.#options.names),
-      method,
-      isJsonObject(given) ? given : {},
-    )
+    requireDistinctKeys(params.text)
+    const item = permitItem(kind, route, this.#options.names)
+    const isAllowed = permit.allows(item, method, params.value)
     if (!isAllowed) throw new UnknownItemError(kind, name)
     return route
   }
@@ -276,13 +277,12 @@ export class CallRouter {
     let change: Record<string, string>
     if (ref['type'] === 'ref/prompt') {
       const name = stringIn(ref, 'name', 'ref.name')
-      const params = RawJson.fromValue<JsonObject>({ name })
-      const route = this.named('prompt', { method: call.method, params }, permit)
+      const route = this.named('prompt', call, permit, name)
       target = route.target
       change = { name: JSON.stringify(route.original) }
     } else if (ref['type'] === 'ref/resource') {
       const uri = stringIn(ref, 'uri', 'ref.uri')
-      const route = this.resourceRoute(uri, call.method, permit)
+      const route = this.resourceRoute(uri, call.method, permit, call.params.value)
       if (route === undefined) throw new UnknownItemError('resource', uri)
       target = route.target
       change = { uri: JSON.stringify(route.uri) }
@@ -313,6 +313,7 @@ function mayUse(
   exposed: string,
   method: string,
   permit: Permit | undefined,
+  params: JsonObject = { uri: exposed },
 ): boolean {
-  return permit === undefined || permit.allows(resourceItem(target, uri, exposed), method, {})
+  return permit?.allows(resourceItem(target, uri, exposed), method, params) !== false
 }

@@ -24,8 +24,8 @@ export interface Permit {
   readonly key: string
   /** Whether it stands in lists: whether there is anything that may be done with it. */
   shows(item: PermitItem): boolean
-  /** Whether this may be done with it. `given` are the arguments of a call. */
-  allows(item: PermitItem, method: string, given: JsonObject): boolean
+  /** Whether this may be done with it. `params` are those of the request, as the caller wrote them. */
+  allows(item: PermitItem, method: string, params: JsonObject): boolean
   /** Whether a link to this resource leads anywhere. To ask is no use of it. */
   mayRead(item: PermitItem): boolean
 }

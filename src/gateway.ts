@@ -11,7 +11,8 @@ import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
 import type { CatalogKeeper, CatalogKind } from '../federation/index.js'
 import { CATALOG_KINDS, Federation, LISTS } from '../federation/index.js'
 import { Access } from './auth/access.js'
-import type { Asker, Explanation } from './auth/policy.js'
+import { Attributes } from './attributes/attributes.js'
+import type { Asker, AttributesOf, Explanation } from './auth/policy.js'
 import { Policy } from './auth/policy.js'
 import { subjectOf } from './auth/subject.js'
 import type { Config } from './config/schema.js'
@@ -146,9 +147,11 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   )
   const sessions = new SessionStore(config.sessions, keys, ({ seed }) => registry.release(seed.uid))
   const callers = new ModernCallers(config.sessions.idleTimeoutMs, (key) => registry.release(key))
-  const policy = new Policy(config.authorization, (denial) => {
+  const attributes = new Attributes(config)
+  const attributesOf: AttributesOf = (...of) => attributes.of(...of)
+  const policy = new Policy(config.authorization, attributesOf, (denial) => {
     logDenial(logger, denial)
-    metrics.denied(denial)
+    metrics.denied(denial, attributes.metric)
   })
   const access = new Access(config, config.listen.path)
   const addresses = new Addresses(config.listen)
@@ -190,6 +193,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     const written = new Set(current.targets.map((it) => it.name))
     // What was found under a name that has just been written is on its way out.
     const targets = [...current.targets, ...found.targets.filter((it) => !written.has(it.name))]
+    attributes.update({ attributes: current.attributes, targets })
     logChange(logger, registry.apply(targets))
     const order = targets.map((it) => it.name)
     federation.update(current.federation, order, found.groups)
@@ -266,8 +270,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     explain: (asker, tool, given) => {
       const item = federation.merged.toolItem(tool)
       if (item === undefined) return undefined
+      const params = { name: tool, arguments: given }
       const lackingScopes = access.lackingScopes(asker.principal, tool)
-      return { ...policy.explain(asker, item, 'tools/call', given), lackingScopes }
+      return { ...policy.explain(asker, item, 'tools/call', params), lackingScopes }
     },
     listsOf: async (asker) => {
       const permit = policy.permitFor(asker)

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import type { JsonObject } from '../../backends/index.js'
+import { isJsonObject } from '../../backends/index.js'
 import type { Permit, PermitItem } from '../../federation/index.js'
 import type { Principal } from './principal.js'
 import { beginMetering } from './rule-cost.js'
@@ -45,13 +46,22 @@ interface PolicyRule {
   readonly rule: Rule
 }
 
-function compiled({ rules }: AuthorizationSettings): readonly PolicyRule[] {
+function compiled({ rules }: Pick<AuthorizationSettings, 'rules'>): readonly PolicyRule[] {
   return rules.flatMap((written) =>
     EFFECTS.flatMap((effect) => {
       const text = written[effect]
       return text === undefined ? [] : [{ effect, rule: compileRule(text) }]
     }),
   )
+}
+
+/** The attributes that a rule speaks of; none of what is no rule, which is reported where it is read. */
+export function attributesReadBy(written: z.output<typeof ruleSchema>): readonly string[] {
+  try {
+    return compiled({ rules: [written] }).flatMap(({ rule }) => rule.attributes)
+  } catch {
+    return []
+  }
 }
 
 /** The section `authorization`. */
@@ -89,18 +99,28 @@ export interface Denial {
   readonly principal: Principal
   readonly item: PermitItem
   readonly method: string
+  readonly attributes: JsonObject
 }
+
+/** What a request has of attributes. */
+export type AttributesOf = (method: string, params: JsonObject, target: string) => JsonObject
 
 const NO_ITEM = { name: '', target: '', exposedName: '' }
 
 export class Policy {
   #rules: readonly PolicyRule[]
+  readonly #attributesOf: AttributesOf
   readonly #onDenied: (denial: Denial) => void
   #version = 0
 
   /** `onDenied` hears of every use that was denied; what is left out of a list is none. */
-  constructor(settings: AuthorizationSettings, onDenied: (denial: Denial) => void) {
+  constructor(
+    settings: AuthorizationSettings,
+    attributesOf: AttributesOf,
+    onDenied: (denial: Denial) => void,
+  ) {
     this.#rules = compiled(settings)
+    this.#attributesOf = attributesOf
     this.#onDenied = onDenied
   }
 
@@ -127,24 +147,27 @@ export class Policy {
       get key() {
         return key()
       },
-      shows: (item) =>
-        this.#decide(item, withItem(input(), item, `${item.kind}s/list`, 'list', {})),
-      allows: (item, method, given) => {
-        const isAllowed = this.#decide(item, withItem(input(), item, method, 'call', given))
-        if (!isAllowed) this.#onDenied({ principal, item, method })
+      shows: (item) => this.#decide(item, inList(input(), item)),
+      allows: (item, method, params) => {
+        const called = this.#inCall(input(), item, method, params)
+        const isAllowed = this.#decide(item, called)
+        const { attributes } = called.mcp
+        if (!isAllowed) this.#onDenied({ principal, item, method, attributes })
         return isAllowed
       },
-      mayRead: (item) => this.#decide(item, withItem(input(), item, 'resources/read', 'call', {})),
+      mayRead: (item) => {
+        const params = { uri: item.exposedName }
+        return this.#decide(item, this.#inCall(input(), item, 'resources/read', params))
+      },
     }
   }
 
   /** What each rule says of a call, and what comes of all of them. */
-  explain(asker: Asker, item: PermitItem, method: string, given: JsonObject): Explanation {
+  explain(asker: Asker, item: PermitItem, method: string, params: JsonObject): Explanation {
     const base = inputOf(asker, '')
-    const inList = withItem(base, item, `${item.kind}s/list`, 'list', {})
-    const inCall = withItem(base, item, method, 'call', given)
-    const isShown = this.#decide(item, inList)
-    const isAllowed = this.#decide(item, inCall)
+    const called = this.#inCall(base, item, method, params)
+    const isShown = this.#decide(item, inList(base, item))
+    const isAllowed = this.#decide(item, called)
     beginMetering()
     return {
       isShown,
@@ -152,9 +175,15 @@ export class Policy {
       rules: this.#rules.map(({ effect, rule }) => ({
         effect,
         text: rule.text,
-        outcome: rule.concerns(item.kind) ? nameOf(rule.decide(inCall)) : 'concerns other things',
+        outcome: rule.concerns(item.kind) ? nameOf(rule.decide(called)) : 'concerns other things',
       })),
     }
+  }
+
+  #inCall(base: RuleInput, item: PermitItem, method: string, params: JsonObject): RuleInput {
+    const { arguments: given } = params
+    const attributes = this.#attributesOf(method, params, item.target)
+    return withItem(base, item, method, 'call', isJsonObject(given) ? given : {}, attributes)
   }
 
   #decide({ kind }: PermitItem, input: RuleInput): boolean {
@@ -192,6 +221,7 @@ function inputOf({ principal, request, client }: Asker, address: string): RuleIn
       method: '',
       phase: 'list',
       client,
+      attributes: {},
       tool: { ...NO_ITEM, arguments: {}, annotations: {} },
       prompt: { ...NO_ITEM, arguments: {} },
       resource: NO_ITEM,
@@ -210,12 +240,17 @@ function inputOf({ principal, request, client }: Asker, address: string): RuleIn
   }
 }
 
+function inList(base: RuleInput, item: PermitItem): RuleInput {
+  return withItem(base, item, `${item.kind}s/list`, 'list', {}, {})
+}
+
 function withItem(
   base: RuleInput,
   { kind, name, exposedName, target, annotations }: PermitItem,
   method: string,
   phase: 'list' | 'call',
   given: JsonObject,
+  attributes: JsonObject,
 ): RuleInput {
   const item = { name, exposedName, target }
   const described =
@@ -224,7 +259,7 @@ function withItem(
       : kind === 'prompt'
         ? { prompt: { ...item, arguments: given } }
         : { resource: item }
-  return { ...base, mcp: { ...base.mcp, method, phase, ...described } }
+  return { ...base, mcp: { ...base.mcp, method, phase, attributes, ...described } }
 }
 
 const keys = new WeakMap<Principal, string>()

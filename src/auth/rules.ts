@@ -19,6 +19,7 @@ export interface RuleInput {
     readonly method: string
     readonly phase: 'list' | 'call'
     readonly client: { readonly name: string; readonly version: string }
+    readonly attributes: JsonObject
     readonly tool: Item & { readonly arguments: JsonObject; readonly annotations: JsonObject }
     readonly prompt: Item & { readonly arguments: JsonObject }
     readonly resource: Item
@@ -48,6 +49,8 @@ export interface Rule {
   concerns(kind: Kind): boolean
   /** Whether it looks at more of a request than who sends it. */
   readonly readsRequest: boolean
+  /** The attributes that it names. */
+  readonly attributes: readonly string[]
   /**
    * What comes of it. In a list nobody knows what a call would be given, so both may be. Neither is where it cannot be
    * told: what the rule asks about is not there, or is of another kind.
@@ -62,6 +65,7 @@ export interface Outcome {
 
 const ITEM = { name: 'string', target: 'string', exposedName: 'string' }
 const ANY = 'map<string, dyn>'
+const ATTRIBUTES = 'mcp.attributes'
 
 /** Rules are written by people; what is larger than this was not. */
 const LIMITS = {
@@ -86,6 +90,7 @@ function newEnvironment(limits: typeof LIMITS): Environment {
         method: 'string',
         phase: 'string',
         client: { name: 'string', version: 'string' },
+        attributes: ANY,
         tool: { ...ITEM, arguments: ANY, annotations: ANY },
         prompt: { ...ITEM, arguments: ANY },
         resource: ITEM,
@@ -143,6 +148,10 @@ export function compileRule(text: string): Rule {
     text,
     concerns: (kind) => kinds.length === 0 || kinds.includes(kind),
     readsRequest: ['request', 'source', 'mcp.client'].some((path) => paths.has(path)),
+    attributes: [...paths].flatMap((path) => {
+      const [, name] = path.split(`${ATTRIBUTES}.`)
+      return name === undefined ? [] : name.split('.').slice(0, 1)
+    }),
     decide: (input) => (input.mcp.phase === 'list' ? inLists(input) : inCalls(input)),
   }
 }
@@ -208,8 +217,11 @@ function partName(index: number): string {
   return `argumentsPart${index}`
 }
 
+/** What nobody knows before there is a call. */
+const KNOWN_IN_CALLS = ['mcp.tool.arguments', 'mcp.prompt.arguments', ATTRIBUTES]
+
 function readsArguments(paths: ReadonlySet<string>): boolean {
-  return paths.has('mcp.tool.arguments') || paths.has('mcp.prompt.arguments')
+  return KNOWN_IN_CALLS.some((path) => paths.has(path))
 }
 
 /** The paths of members that an expression reads. */

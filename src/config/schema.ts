@@ -1,6 +1,7 @@
 /** The whole configuration: every section's schema stands beside what it configures, and all of them meet here. */
 import { z } from 'zod'
-import type { Target } from '../../backends/index.js'
+import type { AttributeSettings, Target } from '../../backends/index.js'
+import { attributesSchema } from '../../backends/index.js'
 import type { BackendResource, KubernetesSettings, SelectorEntry } from '../../discovery/index.js'
 import {
   isSelectorEntry,
@@ -8,8 +9,9 @@ import {
   mcpServersSchema,
   targetEntrySchema,
 } from '../../discovery/index.js'
+import { attributeNames } from '../attributes/attributes.js'
 import type { AuthorizationSettings } from '../auth/policy.js'
-import { authorizationSchema } from '../auth/policy.js'
+import { attributesReadBy, authorizationSchema } from '../auth/policy.js'
 import type { AuthenticationSettings } from '../auth/settings.js'
 import { authenticationSchema } from '../auth/settings.js'
 import type { Approvals, FederationSettings } from '../../federation/index.js'
@@ -40,6 +42,7 @@ export interface Config {
   readonly approvals: Approvals
   readonly authentication: AuthenticationSettings
   readonly authorization: AuthorizationSettings
+  readonly attributes: readonly AttributeSettings[]
   readonly limits: readonly LimitSettings[]
   readonly federation: FederationSettings
   readonly sessions: SessionSettings
@@ -69,6 +72,9 @@ export const configSchema = z
     authorization: authorizationSchema
       .prefault({})
       .describe('What those who are let in may see and use.'),
+    attributes: attributesSchema.describe(
+      'What of requests has a name in rules (`mcp.attributes`), logs and metrics. What calls name is there anyway.',
+    ),
     limits: limitsSchema,
     kubernetes: kubernetesSchema
       .prefault({})
@@ -91,6 +97,17 @@ export const configSchema = z
       // Tokens that were meant for the gateway alone would be good for everybody it calls.
       const message = `refused: no issuer in "authentication" has ${JSON.stringify(audience)} among its "audiences"`
       context.addIssue({ code: 'custom', message, path: ['targets', index, 'auth', 'passthrough'] })
+    }
+  })
+  .superRefine(({ targets, attributes, authorization: { rules } }, context) => {
+    const options = targets.map((it) => (isSelectorEntry(it) ? it.options : it))
+    const ownAttributes = options.flatMap((it) => it.attributes)
+    const known = attributeNames({ attributes: [...attributes, ...ownAttributes], targets: [] })
+    for (const [index, rule] of rules.entries()) {
+      const unknown = attributesReadBy(rule).find((it) => !known.has(it))
+      if (unknown === undefined) continue
+      const message = `not a rule: there is no attribute ${JSON.stringify(unknown)}; "attributes" names it`
+      context.addIssue({ code: 'custom', message, path: ['authorization', 'rules', index] })
     }
   })
   .transform(({ targets, mcpServers, ...sections }): Config => ({

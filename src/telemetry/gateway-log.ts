@@ -2,6 +2,7 @@
 import type { Backend, BackendState, RegistryChange, Target } from '../../backends/index.js'
 import type { Problem, SourceReport } from '../../discovery/index.js'
 import type { CatalogKeeper, Collision } from '../../federation/index.js'
+import { shownAttributes } from '../attributes/attributes.js'
 import type { Denial } from '../auth/policy.js'
 import type { Logger } from './logging.js'
 
@@ -93,10 +94,12 @@ function firstOf(names: readonly string[]): readonly string[] {
 }
 
 /** A use that was denied. Told at every level but silence, as who watches over rules needs all of them. */
-export function logDenial(logger: Logger, { principal, item, method }: Denial): void {
+export function logDenial(logger: Logger, { principal, item, method, attributes }: Denial): void {
   const { kind, name, target } = item
   const { id, name: who } = principal
-  logger.warn({ principal: id, who, method, target, [kind]: name.slice(0, 256) }, 'denied')
+  const shown = shownAttributes(attributes)
+  const what = { principal: id, who, method, target, [kind]: name.slice(0, 256) }
+  logger.warn({ ...what, attributes: shown }, 'denied')
 }
 
 export function logSource(logger: Logger, { source, ready, reason }: SourceReport): void {

@@ -6,11 +6,14 @@ import type { ObservableResult } from '@opentelemetry/api'
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { JsonObject } from '../../backends/index.js'
+import { shownAttributes } from '../attributes/attributes.js'
 import type { Denial } from '../auth/policy.js'
 import type { SourceReport } from '../../discovery/index.js'
 import type { CatalogKeeper } from '../../federation/index.js'
 import { eraOf, transportOf } from '../reports.js'
 import { VERSION } from '../version.js'
+import { BoundedLabels, OTHER } from './bounded-labels.js'
 
 /** What is read at each scrape. */
 export interface MetricsState {
@@ -21,6 +24,7 @@ export interface MetricsState {
 }
 
 export class Metrics {
+  readonly #bounded = new BoundedLabels()
   readonly #exporter = new PrometheusExporter({
     preventServerStart: true,
     withoutScopeInfo: true,
@@ -90,10 +94,14 @@ export class Metrics {
     this.#reloads.add(1, { outcome })
   }
 
-  /** Only names of tools and prompts become labels: those are as many as the catalogs have. */
-  denied({ item: { kind, name, target } }: Denial): void {
-    const label = kind === 'resource' ? '_other' : name
-    this.#denied.add(1, { kind, name: label, target, reason: 'rule' })
+  /**
+   * Of names, only those of tools and prompts become labels: those are as many as the catalogs have. Of attributes those
+   * that `labels` names.
+   */
+  denied({ item: { kind, name, target }, attributes }: Denial, labels: readonly string[]): void {
+    const label = kind === 'resource' ? OTHER : name
+    const chosen = this.#labelsOf(attributes, labels)
+    this.#denied.add(1, { kind, name: label, target, reason: 'rule', ...chosen })
   }
 
   limited(method: string, reason: string): void {
@@ -107,6 +115,16 @@ export class Metrics {
 
   async close(): Promise<void> {
     await this.#provider.shutdown()
+  }
+
+  #labelsOf(attributes: JsonObject, names: readonly string[]): Record<string, string> {
+    if (names.length === 0) return {}
+    const shown = shownAttributes(attributes)
+    const labels = names.map((name) => [
+      `attribute_${name}`,
+      this.#bounded.of(name, shown[name] ?? ''),
+    ])
+    return Object.fromEntries(labels) as Record<string, string>
   }
 
   #gauge(name: string, description: string, read: (result: ObservableResult) => void): void {

@@ -24,6 +24,7 @@ export interface GatewayConfig {
   readonly kubernetes?: JsonObject
   readonly authentication?: JsonObject
   readonly authorization?: JsonObject
+  readonly attributes?: readonly JsonObject[]
   readonly limits?: readonly JsonObject[]
   readonly admin?: JsonObject | false
 }

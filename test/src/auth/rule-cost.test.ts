@@ -16,6 +16,7 @@ function inputOf(given: JsonObject): RuleInput {
       method: 'tools/call',
       phase: 'call',
       client: { name: '', version: '' },
+      attributes: {},
       tool: { ...ITEM, arguments: given, annotations: {} },
       prompt: { ...ITEM, arguments: {} },
       resource: ITEM,

@@ -55,6 +55,7 @@ targets:
     roots: true
     era: legacy
     parkCalls: true
+    attributes: [{ method: tools/call, path: params.arguments.repo, as: r, metric: true }]
 `)
     expect(targets).toEqual([
       {
@@ -67,6 +68,9 @@ targets:
         roots: true,
         era: 'legacy',
         parkCalls: true,
+        attributes: [
+          { method: 'tools/call', path: 'params.arguments.repo', as: 'r', metric: true },
+        ],
         guard: 'off',
         forward: [],
         headers: {},
@@ -92,6 +96,7 @@ describe('a configuration', () => {
         resourceMetadata: { scopesSupported: [] },
       },
       authorization: { rules: [], toolScopes: {} },
+      attributes: [],
       limits: [],
       kubernetes: {
         address: 'service',

@@ -49,6 +49,7 @@ describe('the JSON Schema', () => {
       'mcpServers',
       'authentication',
       'authorization',
+      'attributes',
       'limits',
       'kubernetes',
       'federation',
