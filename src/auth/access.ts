@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { JsonObject } from '../../backends/index.js'
 import { RefusedError } from '../http/refusal.js'
+import type { Part } from './authenticator.js'
 import { Authenticator, UnauthenticatedError } from './authenticator.js'
 import type { Principal } from './principal.js'
 import type { AuthorizationSettings } from './policy.js'
@@ -62,10 +63,12 @@ export class Access {
   /** @throws RefusedError 400, 401 or 503 */
   admit(request: IncomingMessage): Principal | Promise<Principal> {
     if (this.#settings.mode === 'off') return this.#authenticator.anonymous
-    return this.#authenticator.authenticate(request).catch((error: unknown) => {
-      if (!(error instanceof UnauthenticatedError)) throw error
-      throw this.#refusal(error, request)
-    })
+    return this.#authenticator
+      .authenticate(request, this.#part(request))
+      .catch((error: unknown) => {
+        if (!(error instanceof UnauthenticatedError)) throw error
+        throw this.#refusal(error, request)
+      })
   }
 
   /**
@@ -111,6 +114,13 @@ export class Access {
       ...(scopes.length === 0 ? [] : [`scope="${scopes.join(' ')}"`]),
     ]
     return { headers: { 'www-authenticate': ['Bearer', parts.join(', ')].join(' ').trim() } }
+  }
+
+  /** What is asked for, where that is not all there is: clients get tokens for what they connect to (RFC 8707). */
+  #part(request: IncomingMessage): Part | undefined {
+    const path = pathOf(request)
+    if (!path.startsWith(`${this.#path}/`)) return undefined
+    return { resource: this.#resource(request, path), whole: this.#resource(request, this.#path) }
   }
 
   /** The address of what is at a path, as clients know it. */

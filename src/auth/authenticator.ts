@@ -33,6 +33,13 @@ const MAX_BELIEVED = 10_000
 const MAX_TOKEN = 8_192
 const TOKEN = /^[\x21-\x7e]+$/
 
+/** One server of many that has an address of its own: a token for that alone is good there, and nowhere else. */
+export interface Part {
+  readonly resource: string
+  /** The address of all. Where tokens are accepted for that, they are for its parts. */
+  readonly whole: string
+}
+
 interface Issuer {
   readonly settings: IssuerSettings
   readonly jwks: Jwks
@@ -61,7 +68,7 @@ export class Authenticator {
   }
 
   /** @throws UnauthenticatedError */
-  async authenticate(request: IncomingMessage): Promise<Principal> {
+  async authenticate(request: IncomingMessage, part?: Part): Promise<Principal> {
     const shown = shownBy(request)
     if (shown === undefined) {
       const known = certificatePrincipal(request)
@@ -70,7 +77,7 @@ export class Authenticator {
       throw new UnauthenticatedError('missing', 'credentials are needed here')
     }
     const digest = createHash('sha256').update(shown).digest()
-    return this.#ofKey(digest) ?? (await this.#ofToken(shown, digest.toString('base64')))
+    return this.#ofKey(digest) ?? (await this.#ofToken(shown, digest.toString('base64'), part))
   }
 
   /** Looks at every key, whichever fits, so that the time it takes says nothing. */
@@ -82,8 +89,9 @@ export class Authenticator {
     return found
   }
 
-  async #ofToken(token: string, digest: string): Promise<Principal> {
-    const known = this.#believed.get(digest)
+  async #ofToken(token: string, digest: string, part: Part | undefined): Promise<Principal> {
+    const atPart = `${digest} ${part?.resource}`
+    const known = this.#believed.get(digest) ?? this.#believed.get(atPart)
     if (known !== undefined) return known
     const issuer = this.#issuerOf(token)
     if (issuer === undefined) throw invalid()
@@ -92,7 +100,8 @@ export class Authenticator {
     try {
       claims = await verify(token, issuer.jwks.find, {
         issuer: name,
-        audience: audiences,
+        audience:
+          part && audiences.includes(part.whole) ? [...audiences, part.resource] : audiences,
         algorithms,
         clockTolerance: clockSkew / 1_000,
         requiredClaims: ['exp', 'sub'],
@@ -102,11 +111,12 @@ export class Authenticator {
       const message = 'the keys to check tokens with cannot be had; try again'
       throw new UnauthenticatedError('unavailable', message)
     }
-    const { sub = '', exp = 0 } = claims
+    const { sub = '', exp = 0, aud = [] } = claims
     if (sub === '') throw invalid()
     const principal = principalOf('jwt', [name, sub], sub, claims as JsonObject)
     const ttl = Math.min(BELIEVED_MS, exp * 1_000 + clockSkew - Date.now())
-    if (ttl > 0) this.#believed.set(digest, principal, { ttl })
+    const isForAll = [aud].flat().some((it) => audiences.includes(it))
+    if (ttl > 0) this.#believed.set(isForAll ? digest : atPart, principal, { ttl })
     return principal
   }
 

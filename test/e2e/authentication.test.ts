@@ -94,6 +94,34 @@ describe('a strict gateway', () => {
     expect((await post(it.gateway.url, ping, { ...session, ...ada })).status).toBe(200)
   })
 
+  it('takes a token for one server alone at the address of that, and nowhere else [R73]', async () => {
+    const resource = 'https://mcp.example.com/mcp'
+    await using it = await world({ resourceMetadata: { resource } })
+    const own = bearer(await it.issuer.token({ audience: `${resource}/a` }))
+    const ask = async (headers: typeof own) => {
+      const paths = ['/a', '', '/b', '/a/a', '/a']
+      const answers = paths.map((path) => it.enter(headers, it.gateway.url + path))
+      return (await Promise.all(answers)).map(({ status }) => status)
+    }
+    // Nobody has said that tokens for this address are accepted.
+    expect(await ask(own)).toEqual([401, 401, 401, 401, 401])
+    const issuer = { issuer: it.issuer.url, jwks: { url: `${it.issuer.url}/keys` } }
+    it.gateway.apply(
+      configOf({
+        targets: [{ name: 'a', mcp: { url: it.upstream.url } }],
+        authentication: {
+          mode: 'strict',
+          jwt: [{ ...issuer, audiences: [resource] }],
+          resourceMetadata: { resource },
+        },
+      }),
+    )
+    expect((await it.enter(own, `${it.gateway.url}/a`)).status).toBe(200)
+    expect(await ask(own)).toEqual([200, 401, 401, 401, 200])
+    const both = bearer(await it.issuer.token({ audience: [`${resource}/a`, resource] }))
+    expect(await ask(both)).toEqual([200, 200, 404, 404, 200])
+  })
+
   it('tells those without credentials how to get them, and others no more than that theirs are bad [R70][R71]', async () => {
     await using it = await world({ resourceMetadata: { scopesSupported: ['mcp:use'] } })
     const { origin } = new URL(it.gateway.url)
