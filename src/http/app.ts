@@ -29,6 +29,13 @@ export interface AppParts {
 
 type App = Hono<{ Bindings: HttpBindings }>
 
+const METADATA_PREFLIGHT = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET',
+  'access-control-allow-headers': '*',
+  'access-control-max-age': '7200',
+}
+
 export function createApp({
   path,
   addresses,
@@ -68,8 +75,11 @@ export function createApp({
     if (metadata === undefined) return c.json({ error: 'no such resource' }, 404)
     return c.json(metadata, 200, { 'access-control-allow-origin': '*' })
   }
-  app.get(METADATA_PATH, answerMetadata)
-  app.get(`${METADATA_PATH}/*`, answerMetadata)
+  for (const at of [METADATA_PATH, `${METADATA_PATH}/*`]) {
+    app.get(at, answerMetadata)
+    // Clients send MCP-Protocol-Version along, which a browser asks about first.
+    app.options(at, (c) => c.body(null, 204, METADATA_PREFLIGHT))
+  }
   app.all(path, (c) =>
     guarded(c, (request, response, principal) => endpoint.handle(request, response, '', principal)),
   )

@@ -145,6 +145,19 @@ describe('a strict gateway', () => {
         `${origin}/.well-known/oauth-protected-resource${path}`,
       )
       expect([status, headers['access-control-allow-origin']]).toEqual([200, '*'])
+      const preflight = await send(
+        'OPTIONS',
+        `${origin}/.well-known/oauth-protected-resource${path}`,
+        undefined,
+        {
+          origin: 'https://inspector.example',
+          'access-control-request-method': 'GET',
+          'access-control-request-headers': 'mcp-protocol-version',
+        },
+      )
+      expect(preflight.status).toBe(204)
+      expect(preflight.headers['access-control-allow-origin']).toBe('*')
+      expect(preflight.headers['access-control-allow-headers']).toBe('*')
       expect(json).toEqual({
         resource: `${origin}${resource}`,
         authorization_servers: [it.issuer.url],
