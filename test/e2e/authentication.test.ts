@@ -317,6 +317,20 @@ describe('a tool that needs scopes', () => {
     expect(it.upstream.asked('tools/call')).toEqual([])
   })
 
+  it('needs them at its own address too where no name is left for it at that of all', async () => {
+    await using upstream = await startEcho()
+    await using it = await world(
+      {},
+      {
+        targets: ['a', 'b'].map((name) => ({ name, prefix: 'same', mcp: { url: upstream.url } })),
+        authorization: { toolScopes: { 'same__*': ['mcp:use'] } },
+      },
+    )
+    const token = bearer(await it.issuer.token())
+    const session = await openSession(`${it.gateway.url}/a`, undefined, {}, token)
+    expect((await session.call('echo')).status).toBe(403)
+  })
+
   it('of the newer era, and of nobody, is answered so too', async () => {
     await using it = await world2()
     const client = new ModernClient(it.gateway.url)
