@@ -8,6 +8,7 @@ import { BackOff } from './back-off.js'
 import type { Call, Caller, Era, ReplyTo } from './call.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
+import type { ForeignAnswer, ForeignRequest } from './forwarding.js'
 import type { Account } from './http-door.js'
 import { Connector, VERDICT_MS } from './connector.js'
 import { InputLoop } from './input-loop.js'
@@ -200,6 +201,11 @@ export class Backend {
     if (progressToken === undefined) return
     const stamped = withMembers(params, { progressToken: JSON.stringify(progressToken) })
     await this.#tell(replyTo, notificationText('notifications/progress', stamped), subject)
+  }
+
+  /** Gives the server what is not MCP. @throws as `Connector.forward` */
+  async forward(request: ForeignRequest): Promise<ForeignAnswer> {
+    return this.#connector.forward(request)
   }
 
   /** The caller's roots are others than before. */

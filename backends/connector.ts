@@ -5,6 +5,8 @@
 import { Pool } from 'undici'
 import type { Era, SubjectToken } from './call.js'
 import { BackendProtocolError, BackendTimeoutError, BackendUnreachableError } from './errors.js'
+import type { ForeignAnswer, ForeignRequest } from './forwarding.js'
+import { forward } from './forwarding.js'
 import type { Account, HttpDoor } from './http-door.js'
 import { TokenDoor } from './http-door.js'
 import { HttpTransport } from './http-transport.js'
@@ -117,6 +119,19 @@ export class Connector {
     await HttpTransport.resume(this.#target, endpoint.url, door, sessionId, channel).notify(text)
   }
 
+  /**
+   * Passes on what is not MCP.
+   * @throws BackendUnreachableError, BackendCredentialsError, or what its body broke off with
+   */
+  async forward(request: ForeignRequest): Promise<ForeignAnswer> {
+    const { endpoint } = this.#target
+    if (endpoint.kind !== 'http') throw new TypeError('a child process has no HTTP')
+    const token = callsForOthers(this.#target)
+      ? await this.#tokens?.onBehalfOf(request.subject)
+      : await this.#tokens?.own()
+    return forward(this.#target, endpoint.url, this.#httpPool(), request, token)
+  }
+
   /** Breaks what is still connected. */
   async close(): Promise<void> {
     await this.#pool?.destroy()
@@ -220,8 +235,13 @@ export class Connector {
   }
 
   #door(account: Account): HttpDoor {
+    const pool = this.#httpPool()
+    if (this.#tokens === undefined) return pool
+    return new TokenDoor(pool, this.#tokens, callsForOthers(this.#target) ? account : 'own')
+  }
+
+  #httpPool(): Pool {
     if (this.#pool === undefined) throw new TypeError('an http target has a pool')
-    if (this.#tokens === undefined) return this.#pool
-    return new TokenDoor(this.#pool, this.#tokens, callsForOthers(this.#target) ? account : 'own')
+    return this.#pool
   }
 }

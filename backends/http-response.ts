@@ -241,7 +241,7 @@ const NETWORK_REASONS: Readonly<Record<string, string>> = {
 }
 
 /** Clients read this: what happened, and no address. The cause itself is kept for the log. */
-function networkReason(cause: Error, sent: boolean): string {
+export function networkReason(cause: Error, sent: boolean): string {
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name
   return NETWORK_REASONS[code] ?? `the connection ${sent ? 'broke' : 'failed'} (${code})`
 }

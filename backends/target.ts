@@ -34,6 +34,10 @@ export interface TargetOptions {
   readonly era: 'auto' | Era
   /** Whether calls of modern clients to an older server wait while the client is asked. */
   readonly parkCalls: boolean
+  /** The largest request that it is sent; `undefined` for that of all. */
+  readonly maxBodyBytes?: number | undefined
+  /** What becomes of requests at its own path that are not MCP. */
+  readonly traffic: 'reject' | 'passThrough'
   /** Of its requests, besides those of all. */
   readonly attributes: readonly AttributeSettings[]
   /** What becomes of tools whose definitions nobody approved. */
@@ -136,6 +140,18 @@ export const optionFields = {
     .describe(
       'Let this server, of a revision up to 2025-11-25, ask clients of 2026-07-28 for input: its call waits in this process until the client comes back with the answer.',
     ),
+  maxBodyBytes: z
+    .int()
+    .min(1024)
+    .max(1_073_741_824)
+    .optional()
+    .describe('Largest request to this server, in bytes. Default: `listen.maxBodyBytes`.'),
+  traffic: z
+    .enum(['reject', 'passThrough'])
+    .prefault('reject')
+    .describe(
+      'What becomes of requests at `/mcp/<target>`, and below it, that are not MCP: `passThrough` gives them to the server, those below under their path there.',
+    ),
   attributes: attributesSchema.describe(
     'Attributes of requests to this server; each replaces one of its name that requests to all have.',
   ),
@@ -174,6 +190,11 @@ export const targetSchema = z
     ) {
       const message = 'only a server at an https:// address has TLS'
       context.addIssue({ code: 'custom', message, path: ['tls'] })
+      return z.NEVER
+    }
+    if (options.traffic === 'passThrough' && endpoint.kind !== 'http') {
+      const message = 'only a server over HTTP can be given what is not MCP'
+      context.addIssue({ code: 'custom', message, path: ['traffic'] })
       return z.NEVER
     }
     const forward = headers?.forward ?? []

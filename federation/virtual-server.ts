@@ -217,6 +217,12 @@ export class VirtualServer {
     }
   }
 
+  /** The server of this path alone, where it takes what is not MCP. */
+  get foreignTaker(): Backend | undefined {
+    const [keeper] = this.#options.alone ? this.#keepers : []
+    return keeper?.backend.target.traffic === 'passThrough' ? keeper.backend : undefined
+  }
+
   /** Tells the servers that know the caller's roots that they are others now. */
   rootsChanged(caller: Caller): void {
     for (const { backend } of this.#keepers) backend.rootsChanged(caller)

@@ -21,6 +21,7 @@ import { createAdminApp } from './http/admin-app.js'
 import { DEFAULT_ADMIN } from './http/admin-settings.js'
 import { Addresses } from './http/addresses.js'
 import { createApp } from './http/app.js'
+import { BodyLimits } from './http/body-limits.js'
 import { Guards } from './http/guards.js'
 import type { Readiness } from './http/health.js'
 import type { Listener, ListenerTls } from './http/listener.js'
@@ -161,12 +162,13 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     if (!entry.isAdmitted) metrics.limited(use.method, entry.reason)
     return entry
   }
+  const bodyLimits = new BodyLimits(config.listen.maxBodyBytes)
   const endpointOptions: EndpointOptions = {
     sessions,
     callers,
     onCallerGone: (key) => registry.release(key),
     tokens: new ReplyTokens(keys),
-    maxBodyBytes: config.listen.maxBodyBytes,
+    bodyLimits,
     serverOf: (name) => {
       if (name === '') return federation.merged
       return name.includes('/') ? federation.group(name) : federation.single(name)
@@ -194,6 +196,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     // What was found under a name that has just been written is on its way out.
     const targets = [...current.targets, ...found.targets.filter((it) => !written.has(it.name))]
     attributes.update({ attributes: current.attributes, targets })
+    bodyLimits.update(targets)
     logChange(logger, registry.apply(targets))
     const order = targets.map((it) => it.name)
     federation.update(current.federation, order, found.groups)

@@ -83,17 +83,14 @@ export function createApp({
   app.all(path, (c) =>
     guarded(c, (request, response, principal) => endpoint.handle(request, response, '', principal)),
   )
-  app.all(`${path}/:target`, (c) =>
-    guarded(c, (request, response, principal) =>
-      endpoint.handle(request, response, c.req.param('target') ?? '', principal),
-    ),
-  )
-  app.all(`${path}/:namespace/:name`, (c) =>
-    guarded(c, (request, response, principal) => {
-      const name = `${c.req.param('namespace')}/${c.req.param('name')}`
-      return endpoint.handle(request, response, name, principal)
-    }),
-  )
+  // A target, a namespace and a name, or what is behind a target that takes it.
+  app.all(`${path}/*`, (c) => {
+    const name = pathOf(c.env.incoming).slice(path.length + 1)
+    if (name === '') return c.notFound()
+    return guarded(c, (request, response, principal) =>
+      endpoint.handle(request, response, name, principal),
+    )
+  })
   if (sseEndpoint !== undefined) {
     app.get(SSE_PATH, (c) =>
       guarded(c, (request, response, principal) => sseEndpoint.open(request, response, principal)),
@@ -107,4 +104,9 @@ export function createApp({
 
   app.notFound((c) => c.json({ error: `nothing here; the MCP endpoint is ${path}` }, 404))
   return app
+}
+
+/** As it was sent: what is passed on must not be decoded on the way. */
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.replace(/^https?:\/\/[^/]*/i, '').replace(/[?#].*$/s, '')
 }

@@ -15,6 +15,8 @@ import {
 import type { VirtualServer } from '../../federation/index.js'
 import type { Asker } from '../auth/policy.js'
 import type { Principal } from '../auth/principal.js'
+import { readBody } from '../http/body.js'
+import type { BodyLimits } from '../http/body-limits.js'
 import { RefusedError } from '../http/refusal.js'
 import type { ModernCallers } from '../session/modern-callers.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
@@ -24,8 +26,9 @@ import { classify, isServedVersionHeader, negotiateVersion } from './classify.js
 import { KeepAlive } from './event-stream.js'
 import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
 import { openSession } from './open-session.js'
-import { answering, readRequest, requireAccept, requireContentType } from './request.js'
+import { answering, messagesIn, requireAccept, requireContentType, requireRoom } from './request.js'
 import { ModernEndpoint } from './modern-endpoint.js'
+import { looksLikeMcp, passThrough } from './pass-through.js'
 import { PostResponse } from './post-response.js'
 import type { Terms } from './terms.js'
 import { requireScopes, sayWhen } from './terms.js'
@@ -38,7 +41,7 @@ export interface EndpointOptions {
   readonly callers: ModernCallers
   /** A caller that will not come back: what servers hold for it can go. */
   readonly onCallerGone: (key: string) => void
-  readonly maxBodyBytes: number
+  readonly bodyLimits: BodyLimits
   /** The virtual server of a path: '' is the whole federation, else a target's name. */
   readonly serverOf: (name: string) => VirtualServer | undefined
   /** On what terms a caller is served. */
@@ -77,7 +80,10 @@ export class McpEndpoint {
     if (this.#draining) response.setHeader('connection', 'close')
     await answering(response, this.#options.onInternalError, () => {
       const server = this.#options.serverOf(name)
-      if (server === undefined) throw new RefusedError(404, 'there is no MCP server at this path')
+      if (server === undefined) return this.#below(request, response, name, principal)
+      if (server.foreignTaker !== undefined && !looksLikeMcp(request)) {
+        return this.#passOn(request, response, name, '', principal)
+      }
       switch (request.method) {
         case 'POST':
           return this.#post(request, response, server, name, principal)
@@ -112,8 +118,17 @@ export class McpEndpoint {
     principal: Principal,
   ): Promise<void> {
     requireContentType(request)
+    const { bodyLimits } = this.#options
+    const body = await readBody(request, bodyLimits.atPath(name))
+    let messages: ReturnType<typeof messagesIn>
+    try {
+      messages = messagesIn(body)
+    } catch (error) {
+      if (server.foreignTaker === undefined) throw error
+      return this.#passOn(request, response, name, '', principal, body)
+    }
     requireAccept(request, 'application/json', 'text/event-stream')
-    const messages = await readRequest(request, this.#options.maxBodyBytes)
+    requireRoom(bodyLimits, server, messages, body.length)
     if (Array.isArray(messages)) {
       const session = this.#session(request, name, principal)
       const terms = this.#terms(request, response, principal, session)
@@ -134,6 +149,33 @@ export class McpEndpoint {
         return this.#message(messages, response, server, session, terms)
       }
     }
+  }
+
+  /** What is behind a server's own path is that server's, where it takes what is not MCP. */
+  async #below(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    principal: Principal,
+  ): Promise<void> {
+    const [, name = '', rest = ''] = /^([^/]*)(\/.*)$/s.exec(path) ?? []
+    return this.#passOn(request, response, name, rest, principal)
+  }
+
+  /** @throws RefusedError 404 where the server does not take it; as `passThrough` */
+  async #passOn(
+    request: IncomingMessage,
+    response: ServerResponse,
+    name: string,
+    path: string,
+    principal: Principal,
+    body?: Buffer,
+  ): Promise<void> {
+    const { serverOf, termsFor, bodyLimits } = this.#options
+    const taker = name === '' ? undefined : serverOf(name)?.foreignTaker
+    if (taker === undefined) throw new RefusedError(404, 'there is no MCP server at this path')
+    const terms = termsFor({ principal, request, client: { name: '', version: '' } })
+    await passThrough(request, response, taker, path, terms, bodyLimits.of(name), body)
   }
 
   #initialize(

@@ -2,7 +2,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message } from '../../backends/index.js'
 import { ErrorCode, InvalidMessageError, readMessages } from '../../backends/index.js'
-import { readBody } from '../http/body.js'
+import type { VirtualServer } from '../../federation/index.js'
+import { tooLarge } from '../http/body.js'
+import type { BodyLimits } from '../http/body-limits.js'
 import { RefusedError, writeRefusal } from '../http/refusal.js'
 
 /** Does the work of one request, and answers it where the work refuses or breaks. Never rejects. */
@@ -22,16 +24,30 @@ export async function answering(
 }
 
 /**
- * The message or batch of a POST.
- * @throws RefusedError 413 for too much, 400 for what is no JSON-RPC
+ * Whether there is room for a body that is larger than some servers take.
+ * @throws RefusedError 413
  */
-export async function readRequest(
-  request: IncomingMessage,
-  maxBytes: number,
-): Promise<Message | (Message | InvalidMessageError)[]> {
-  const body = await readBody(request, maxBytes)
+export function requireRoom(
+  limits: BodyLimits,
+  server: VirtualServer,
+  messages: Messages,
+  bytes: number,
+): void {
+  if (bytes <= limits.smallest) return
+  for (const message of Array.isArray(messages) ? messages : [messages]) {
+    const isRequest = !(message instanceof InvalidMessageError) && message.kind === 'request'
+    const target = isRequest ? server.ownerOf(message.method, message.params.value) : undefined
+    const most = limits.of(target)
+    if (bytes > most) throw tooLarge(most, isRequest ? message.id : undefined)
+  }
+}
+
+type Messages = Message | (Message | InvalidMessageError)[]
+
+/** @throws RefusedError 400 for what is no JSON-RPC */
+export function messagesIn(body: Buffer): Messages {
   try {
-    return readMessages(body)
+    return readMessages(body.toString('utf8'))
   } catch (error) {
     if (!(error instanceof InvalidMessageError)) throw error
     throw new RefusedError(400, error.message, { rpcCode: error.rpcCode, id: error.id })

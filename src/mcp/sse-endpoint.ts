@@ -9,6 +9,7 @@ import type { Message } from '../../backends/index.js'
 import { notificationText, sseMessage } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
+import { readBody } from '../http/body.js'
 import { RefusedError } from '../http/refusal.js'
 import type { Session } from '../session/session.js'
 import { classify, negotiateVersion } from './classify.js'
@@ -18,7 +19,7 @@ import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
 import { openSession } from './open-session.js'
 import type { Terms } from './terms.js'
 import { requireScopes } from './terms.js'
-import { answering, readRequest, requireAccept, requireContentType } from './request.js'
+import { answering, messagesIn, requireAccept, requireContentType, requireRoom } from './request.js'
 
 export const SSE_PATH = '/sse'
 export const MESSAGES_PATH = '/messages'
@@ -82,9 +83,11 @@ export class SseEndpoint {
         throw new RefusedError(404, 'there is no such session')
       }
       connection.principal = principal
-      const message = await readRequest(request, this.#options.maxBodyBytes)
+      const { bodyLimits } = this.#options
+      const body = await readBody(request, bodyLimits.atPath(''))
+      const message = messagesIn(body)
       if (Array.isArray(message)) throw new RefusedError(400, 'this revision has no batches')
-      this.#take(message, connection, request)
+      this.#take(message, connection, request, body.length)
       response.writeHead(202).end()
     })
   }
@@ -95,9 +98,10 @@ export class SseEndpoint {
     for (const { stream } of this.#connections.values()) stream.end()
   }
 
-  #take(message: Message, connection: Connection, request: IncomingMessage): void {
+  #take(message: Message, connection: Connection, request: IncomingMessage, bytes: number): void {
     const server = this.#options.serverOf('')
     if (server === undefined) throw new RefusedError(404, 'there is no MCP server here')
+    requireRoom(this.#options.bodyLimits, server, message, bytes)
     const id = message.kind === 'request' ? message.id : undefined
     const kind = classify(message)
     if (kind === 'modern') {

@@ -70,7 +70,8 @@ describe('raw JSON', () => {
   })
 
   it('finds none twice in what JSON.stringify makes', () => {
-    fc.assert(fc.property(fc.json(), (text) => requireDistinctKeys(text)))
+    const check = fc.property(fc.json(), (text) => requireDistinctKeys(text))
+    expect(() => fc.assert(check)).not.toThrow()
     requireDistinctKeys('{"a":"a","b":["a","a"],"c":{"a":1,"b":"\\"a\\":"},"d":{"a":1}}')
   })
 

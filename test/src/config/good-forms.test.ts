@@ -55,6 +55,8 @@ targets:
     roots: true
     era: legacy
     parkCalls: true
+    traffic: passThrough
+    maxBodyBytes: 4096
     attributes: [{ method: tools/call, path: params.arguments.repo, as: r, metric: true }]
 `)
     expect(targets).toEqual([
@@ -68,6 +70,8 @@ targets:
         roots: true,
         era: 'legacy',
         parkCalls: true,
+        traffic: 'passThrough',
+        maxBodyBytes: 4096,
         attributes: [
           { method: 'tools/call', path: 'params.arguments.repo', as: 'r', metric: true },
         ],
