@@ -13,7 +13,7 @@ import { findCommand } from './find-command.js'
 import { guardProcess, killGroup, ownGroupCommand } from './orphan-guard.js'
 import type { Target } from './target.js'
 import type { Channel, Exchange, Transport } from './transport.js'
-import { InvalidMessageError, messageFromValue } from './wire/json-rpc.js'
+import { ErrorCode, InvalidMessageError, JsonRpcError, messageFromValue } from './wire/json-rpc.js'
 import type { JsonValue } from './wire/raw-json.js'
 
 /** Longer lines would be held in memory several times over; such a child is ended. */
@@ -127,6 +127,12 @@ class StdioTransport implements Transport {
     } catch (error) {
       if (!(error instanceof InvalidMessageError)) throw error
       this.#channel.onNoise(`stdout: ${error.message}`)
+      const { id, message } = error
+      if (id === undefined || 'method' in value) return
+      // Whoever waits for this answer waits for no other.
+      const why = `the server sent what is no JSON-RPC message: ${message}`
+      const answer = new JsonRpcError(ErrorCode.InternalError, why)
+      this.#channel.onMessage({ kind: 'error', id, error: answer })
     }
   }
 

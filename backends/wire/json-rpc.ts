@@ -10,6 +10,7 @@ import {
   RawJson,
   rawElements,
   rawMembers,
+  requireFlat,
 } from './raw-json.js'
 
 export type RequestId = string | number
@@ -175,7 +176,8 @@ function messageOf(value: JsonValue, text: string | undefined): Message {
     if (id === undefined) return refuse('a result needs the id of its request')
     return { kind: 'result', id, result: raw('result') }
   }
-  if (isJsonObject(value['error'])) return { kind: 'error', id, error: errorOf(value['error']) }
+  if (isJsonObject(value['error']))
+    return { kind: 'error', id, error: errorOf(raw('error'), refuse) }
   return refuse('neither "method" nor an object "result" or "error"')
 }
 
@@ -187,9 +189,16 @@ function rawMember(
 ): RawObject {
   const member = value[key]
   if (!isJsonObject(member)) return EMPTY_OBJECT
-  if (text === undefined) return RawJson.fromValue(member)
+  return orRefuse(refuse, () => {
+    if (text !== undefined) return RawJson.fromText(rawMembers(text).get(key) ?? '{}', member)
+    requireFlat(member)
+    return RawJson.fromValue(member)
+  })
+}
+
+function orRefuse<T>(refuse: (why: string) => never, read: () => T): T {
   try {
-    return RawJson.fromText(rawMembers(text).get(key) ?? '{}', member)
+    return read()
   } catch (error) {
     if (error instanceof MalformedJsonError) return refuse(error.message)
     throw error
@@ -201,11 +210,13 @@ function idOf(value: JsonObject): RequestId | undefined {
   return typeof id === 'string' || Number.isSafeInteger(id) ? (id as RequestId) : undefined
 }
 
-function errorOf(error: JsonObject): JsonRpcError {
-  const { code, message, data } = error
+function errorOf(error: RawObject, refuse: (why: string) => never): JsonRpcError {
+  const { code, message, data } = error.value
+  const raw =
+    data === undefined ? undefined : orRefuse(refuse, () => rawMembers(error.text).get('data'))
   return new JsonRpcError(
     Number.isSafeInteger(code) ? (code as number) : ErrorCode.InternalError,
     typeof message === 'string' ? message : 'the peer gave no message',
-    data === undefined ? undefined : RawJson.fromValue(data),
+    raw === undefined ? undefined : RawJson.fromText(raw, data),
   )
 }

@@ -81,6 +81,16 @@ export function rawMembers(text: string): Map<string, string> {
 }
 
 /**
+ * For JSON that somebody else parsed: what nests deeper cannot be printed.
+ * @throws MalformedJsonError
+ */
+export function requireFlat(value: JsonValue, depth = 1): void {
+  if (typeof value !== 'object' || value === null) return
+  if (depth > MAX_DEPTH) throw new MalformedJsonError(`nested deeper than ${MAX_DEPTH}`)
+  for (const member of Object.values(value)) requireFlat(member, depth + 1)
+}
+
+/**
  * For text that is judged by its value and passed on as text: whoever reads it must see what was judged, though some
  * readers take the first of two members of one name and others the last.
  * @throws MalformedJsonError where an object in it, at any depth, repeats a key

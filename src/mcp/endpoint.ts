@@ -258,9 +258,10 @@ export class McpEndpoint {
   }
 
   #hear(message: Exclude<Message, RequestMessage>, server: VirtualServer, session: Session): void {
-    const { tokens } = this.#options
-    if (message.kind === 'notification') hearNotification(server, session, message, tokens)
-    else hearAnswer(server, session, message, tokens)
+    const { tokens, onInternalError } = this.#options
+    if (message.kind === 'notification') {
+      hearNotification(server, session, message, tokens, onInternalError)
+    } else hearAnswer(server, session, message, tokens, onInternalError)
   }
 
   #answer(

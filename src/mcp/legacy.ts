@@ -84,6 +84,7 @@ export function hearNotification(
   session: Session,
   { method, params }: NotificationMessage,
   tokens: ReplyTokens,
+  onInternalError: (error: unknown) => void,
 ): void {
   if (method === 'notifications/cancelled') {
     const { requestId } = params.value
@@ -93,7 +94,9 @@ export function hearNotification(
   } else if (method === 'notifications/progress') {
     const { progressToken } = params.value
     const replyTo = isRequestId(progressToken) ? tokens.open(session, progressToken) : undefined
-    if (replyTo !== undefined) void server.progress(session.caller, replyTo, params)
+    if (replyTo !== undefined) {
+      unawaited(server.progress(session.caller, replyTo, params), onInternalError)
+    }
   }
 }
 
@@ -103,9 +106,17 @@ export function hearAnswer(
   session: Session,
   answer: ResultMessage | ErrorMessage,
   tokens: ReplyTokens,
+  onInternalError: (error: unknown) => void,
 ): void {
   const replyTo = answer.id === undefined ? undefined : tokens.open(session, answer.id)
-  if (replyTo !== undefined) void server.answer(session.caller, replyTo, answer)
+  if (replyTo !== undefined) {
+    unawaited(server.answer(session.caller, replyTo, answer), onInternalError)
+  }
+}
+
+/** Nobody can be told what becomes of it. What is wrong with what the client said is no fault of ours. */
+function unawaited(work: Promise<void>, onInternalError: (error: unknown) => void): void {
+  work.catch((error: unknown) => toJsonRpcError(error, onInternalError))
 }
 
 function isRequestId(value: unknown): value is RequestId {

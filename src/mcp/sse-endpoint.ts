@@ -172,9 +172,10 @@ export class SseEndpoint {
   ): void {
     const { tokens, onInternalError } = this.#options
     if (message.kind === 'notification') {
-      return hearNotification(server, session, message, tokens)
+      return hearNotification(server, session, message, tokens, onInternalError)
     }
-    if (message.kind !== 'request') return hearAnswer(server, session, message, tokens)
+    if (message.kind !== 'request')
+      return hearAnswer(server, session, message, tokens, onInternalError)
     const way = {
       notify: (text: string) => stream.write(sseMessage(text)),
       room: () => stream.room(),
