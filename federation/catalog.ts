@@ -5,10 +5,12 @@ import {
   ErrorCode,
   isJsonObject,
   JsonRpcError,
+  MalformedJsonError,
   MODERN_VERSION,
   RawJson,
   rawElements,
   rawMembers,
+  requireDistinctKeys,
 } from '../backends/index.js'
 
 import { faultOf } from './tool-traits.js'
@@ -65,6 +67,8 @@ export const NO_ITEMS: BackendCatalog['items'] = {
 /** Lists without end are not believed. */
 const MAX_PAGES = 1_000
 const MAX_ITEMS = 100_000
+/** Longer names and URIs nobody calls anything by. */
+const MAX_KEY = 8_192
 
 /** A list that does not end, or is none. */
 class BadListError extends Error {
@@ -155,11 +159,22 @@ function* readItems(
   for (const [index, value] of values.entries()) {
     const id = isJsonObject(value) ? value[key] : undefined
     const raw = texts[index]
-    if (isJsonObject(value) && typeof id === 'string' && raw !== undefined) {
-      yield { key: id, raw: RawJson.fromText(raw, value) }
-    } else {
+    if (!isJsonObject(value) || typeof id !== 'string' || raw === undefined) {
       onOddItem(`${member}[${index}] has no "${key}"`)
-    }
+    } else if (id.length > MAX_KEY) {
+      onOddItem(`${member}[${index}] has a "${key}" of more than ${MAX_KEY} characters`)
+    } else yield { key: id, raw: readItem(raw, value) }
+  }
+}
+
+/** The text as it came, unless a key stands twice in it: then what everybody who parses it sees. */
+function readItem(text: string, value: JsonObject): RawObject {
+  try {
+    requireDistinctKeys(text)
+    return RawJson.fromText(text, value)
+  } catch (error) {
+    if (!(error instanceof MalformedJsonError)) throw error
+    return RawJson.fromValue(value)
   }
 }
 

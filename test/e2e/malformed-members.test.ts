@@ -5,7 +5,7 @@ import { startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
 import type { RawSession, Stream } from '../support/raw-client.js'
 import { openSession, post } from '../support/raw-client.js'
-import { startHostile } from '../support/raw-http-server.js'
+import { answerJson, startHostile, startRawHttp } from '../support/raw-http-server.js'
 import { startEcho } from '../support/upstream-server.js'
 
 const LEVELS = 100_000
@@ -14,6 +14,7 @@ const DEEP = {
   objects: '{"a":'.repeat(LEVELS) + '1' + '}'.repeat(LEVELS),
 }
 const TWICE = '"k":1,"k":2'
+const result = (id: string, members: string) => `{"jsonrpc":"2.0","id":${id},"result":{${members}}}`
 
 /** Every failure that nobody caught would end the process: vitest reports it, and so does the next call. */
 async function isAlive(session: RawSession): Promise<boolean> {
@@ -45,8 +46,6 @@ async function worldOf(answer: (id: string, token: string) => string, type = 'ap
 }
 
 describe('a server that answers with', () => {
-  const result = (id: string, members: string) =>
-    `{"jsonrpc":"2.0","id":${id},"result":{${members}}}`
   const error = (id: string, members: string) =>
     `{"jsonrpc":"2.0","id":${id},"error":{"code":-32000,"message":"no",${members}}}`
 
@@ -151,6 +150,46 @@ describe('a child process that answers with', () => {
       error: { code: -32603, message: expect.stringContaining('nested deeper') as string },
     })
     expect(await isAlive(session)).toBe(true)
+  })
+})
+
+describe('a server whose list has', () => {
+  it.each<[string, string, string[]]>([
+    ['a tool with a key twice', `{"name":"odd","inputSchema":{},${TWICE}}`, ['odd']],
+    ['a tool with a key twice within', `{"name":"odd","inputSchema":{"a":{${TWICE}}}}`, ['odd']],
+    ['a tool with two names', '{"name":"odd","name":"odder","inputSchema":{}}', ['odder']],
+    ['a name as long as a book', `{"name":"${'x'.repeat(10_000)}","inputSchema":{}}`, []],
+  ])('%s takes nobody else’s away', async (_, item, odd) => {
+    await using bad = await startRawHttp((message, response) => {
+      const { id, method } = message
+      if (id === undefined) return void response.writeHead(202).end()
+      if (method === 'initialize') {
+        return answerJson(response, message, {
+          protocolVersion: '2025-11-25',
+          capabilities: { tools: {} },
+          serverInfo: { name: 'bad', version: '1' },
+        })
+      }
+      if (method !== 'tools/list') return void response.writeHead(400).end()
+      response.writeHead(200, { 'content-type': 'application/json' })
+      const tools = `${item},{"name":"fine","inputSchema":{}}`
+      response.end(result(JSON.stringify(id), `"tools":[${tools}]`))
+    })
+    await using good = await startEcho()
+    await using gateway = await startGateway({
+      targets: [
+        { name: 'bad', mcp: { url: bad.url } },
+        { name: 'good', mcp: { url: good.url } },
+      ],
+    })
+    for (const [path, names] of [
+      ['', [...odd.map((it) => `bad__${it}`), 'bad__fine', 'good__echo']],
+      ['/bad', [...odd, 'fine']],
+    ] as const) {
+      const { json } = await (await openSession(gateway.url + path)).request('tools/list')
+      const { tools } = json['result'] as { tools: JsonObject[] }
+      expect(tools.map((it) => it['name'])).toEqual(names)
+    }
   })
 })
 
