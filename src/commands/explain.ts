@@ -13,6 +13,7 @@ import { loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
 import type { Gateway } from '../gateway.js'
 import { findConfig } from './find-config.js'
+import { printable } from './printable.js'
 import { startQuietly } from './quiet-gateway.js'
 import { UsageError } from './usage.js'
 
@@ -86,13 +87,8 @@ function scopesText(scopes: readonly string[]): string {
 
 function listLine(what: string, names: readonly string[]): string {
   const more = names.length > MAX_LISTED ? `, and ${names.length - MAX_LISTED} more` : ''
-  const shown = names.slice(0, MAX_LISTED).map(printable).join(', ')
+  const shown = printable(names.slice(0, MAX_LISTED).join(', '))
   return `sees ${names.length} ${what}${names.length === 0 ? '' : `: ${shown}${more}`}`
-}
-
-/** A server's words must not move the cursor or paint the screen. */
-function printable(name: string): string {
-  return name.replace(/[^\x20-\x7e]/g, '?').slice(0, 256)
 }
 
 function principalFrom(options: ExplainOptions, { authentication }: Config): Principal {

@@ -7,6 +7,7 @@ import { fingerprintOf } from '../../federation/index.js'
 import { loadConfig } from '../config/load.js'
 import { lockFileOf, writeApprovals } from '../config/lock-file.js'
 import { findConfig } from './find-config.js'
+import { printable } from './printable.js'
 import { startQuietly } from './quiet-gateway.js'
 import { UsageError } from './usage.js'
 
@@ -80,5 +81,5 @@ function changesOf(before: Fingerprints, now: Fingerprints): readonly string[] {
 }
 
 function print(line: string): void {
-  process.stdout.write(`${line}\n`)
+  process.stdout.write(`${printable(line)}\n`)
 }

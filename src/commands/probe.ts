@@ -13,6 +13,7 @@ import {
 } from '../../backends/index.js'
 import { CATALOG_KINDS, drainList } from '../../federation/index.js'
 import { VERSION } from '../version.js'
+import { printable } from './printable.js'
 import { UsageError } from './usage.js'
 
 export interface ProbeOptions {
@@ -169,11 +170,6 @@ function describe({
   }
   if (error !== undefined) line('failed', printable(error))
   return `${lines.join('\n')}\n`
-}
-
-/** Servers choose these words; a terminal must not obey them. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?')
 }
 
 function since(startedAt: number): number {

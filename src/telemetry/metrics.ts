@@ -23,6 +23,9 @@ export interface MetricsState {
   problems(): number
 }
 
+/** Servers choose names; a scrape holds thousands of them. */
+const MAX_LABEL = 128
+
 export class Metrics {
   readonly #bounded = new BoundedLabels()
   readonly #exporter = new PrometheusExporter({
@@ -99,7 +102,7 @@ export class Metrics {
    * that `labels` names.
    */
   denied({ item: { kind, name, target }, attributes }: Denial, labels: readonly string[]): void {
-    const label = kind === 'resource' ? OTHER : name
+    const label = kind === 'resource' ? OTHER : name.slice(0, MAX_LABEL)
     const chosen = this.#labelsOf(attributes, labels)
     this.#denied.add(1, { kind, name: label, target, reason: 'rule', ...chosen })
   }
