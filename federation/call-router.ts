@@ -45,6 +45,8 @@ import { permitItem } from './view.js'
 
 /** Links seen in results, so that reading one finds its backend without asking around. */
 const MAX_REMEMBERED_LINKS = 10_000
+/** Longer ones are asked around for each time. */
+const MAX_LINK_CHARS = 4_096
 
 export interface CallRouterOptions {
   /** As they are now: a reload may change them. */
@@ -261,7 +263,7 @@ export class CallRouter {
       if (!mayUse({ target: backend.target, uri }, uri, call.method, permit)) continue
       try {
         const result = await this.#send(backend.target, call, permit)
-        this.#links.set(uri, backend.target)
+        this.#learn(uri, backend.target)
         return result
       } catch (error) {
         if (!(error instanceof JsonRpcError)) throw error
@@ -295,7 +297,11 @@ export class CallRouter {
   }
 
   #remember(target: Target, uri: string): void {
-    if (this.#options.view().uris.expose(target, uri) === uri) this.#links.set(uri, target)
+    if (this.#options.view().uris.expose(target, uri) === uri) this.#learn(uri, target)
+  }
+
+  #learn(uri: string, target: Target): void {
+    if (uri.length <= MAX_LINK_CHARS) this.#links.set(uri, target)
   }
 
   get #keepers(): readonly CatalogKeeper[] {

@@ -16,6 +16,9 @@ export const toolScopesSchema = z
     'Scopes that a token needs for tools, by globs over exposed names, e.g. `files__write_*: [files:write]`. A call without them is answered with 403, and the client can ask for more.',
   )
 
+/** There is no tool of a longer name, and globs take time. */
+const MAX_NAME = 10_000
+
 export class ToolScopes {
   readonly #needs: readonly { readonly pattern: Pattern; readonly scopes: readonly string[] }[]
 
@@ -28,7 +31,7 @@ export class ToolScopes {
 
   /** All scopes that this call needs, where the caller lacks any of them; none where it has them all. */
   lacking({ claims }: Principal, tool: string): readonly string[] {
-    if (this.#needs.length === 0) return []
+    if (this.#needs.length === 0 || tool.length > MAX_NAME) return []
     const needed = new Set(
       this.#needs.flatMap(({ pattern, scopes }) => (matches(pattern, tool) ? scopes : [])),
     )

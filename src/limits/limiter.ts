@@ -3,6 +3,7 @@
  * replica counts for itself.
  */
 import { LRUCache } from 'lru-cache'
+import { createHash } from 'node:crypto'
 import type { LimitSettings, Party } from './settings.js'
 
 /** One use of something, as limits see it. */
@@ -16,6 +17,7 @@ export type Reason = 'rate' | 'concurrency'
 
 /** Callers remembered for each limit; whoever was not heard of the longest begins anew. */
 const MAX_KEYS = 100_000
+const MAX_KEY = 512
 /** What sums of fractions are off by. */
 const ROUNDING = 1e-6
 /** Nobody knows when a running call ends. */
@@ -100,9 +102,14 @@ function limitOf(settings: LimitSettings): Limit {
   }
 }
 
+/** Anybody can call a tool by a name of megabytes, and each is remembered. */
+function short(key: string): string {
+  return key.length > MAX_KEY ? createHash('sha256').update(key).digest('base64') : key
+}
+
 /** The count of this combination, with the tokens that came in since it was last looked at. */
 function countOf({ settings, counts, capacity, speed }: Limit, use: Use, now: number): Count {
-  const key = JSON.stringify(settings.per.map((party) => use[party]))
+  const key = short(JSON.stringify(settings.per.map((party) => use[party])))
   const known = counts.get(key)
   if (known === undefined) {
     const fresh: Count = { tokens: capacity, at: now, running: 0 }

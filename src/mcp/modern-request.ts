@@ -36,6 +36,8 @@ export interface ModernRequest {
   readonly progressToken: RequestId | undefined
 }
 
+const MAX_CAPABILITIES_CHARS = 4_096
+
 /** @throws RefusedError 400 */
 export function readModernRequest(
   { headers }: IncomingMessage,
@@ -64,6 +66,11 @@ export function readModernRequest(
   if (version !== MODERN_VERSION) {
     const data = { supported: [MODERN_VERSION], requested: version }
     refuse('this version is not served here', ErrorCode.UnsupportedVersion, data)
+  }
+  // They are kept as long as the client may come back; a session of the older era has no more either.
+  if (JSON.stringify(capabilities).length > MAX_CAPABILITIES_CHARS) {
+    const message = `the client capabilities are larger than ${MAX_CAPABILITIES_CHARS} characters`
+    refuse(message, ErrorCode.InvalidParams)
   }
   if (headers['mcp-method'] !== method) mismatch('the Mcp-Method header must repeat the method')
   const name = nameOf(method, params.value)

@@ -65,6 +65,15 @@ describe('a call beyond its limit', () => {
     },
   )
 
+  it('by a name of megabytes is beyond it as by any other', async () => {
+    await using it = await world([{ per: ['tool'], rate: '1/1h' }])
+    const session = await openSession(it.gateway.url)
+    const name = 'x'.repeat(1_000_000)
+    expect((await session.call(name)).headers['retry-after']).toBeUndefined()
+    expect((await session.call(name)).headers['retry-after']).toBe('3600')
+    expect((await session.call(`${name}y`)).headers['retry-after']).toBeUndefined()
+  })
+
   it('of the newer era reads the same', async () => {
     await using it = await world([{ rate: '1/1m' }])
     const client = new ModernClient(it.gateway.url)

@@ -63,6 +63,15 @@ describe('a request of 2026-07-28', () => {
     expect([answer.status, codeOf(answer), answer.json['id']]).toEqual([400, code, 1])
   })
 
+  it('with capabilities as large as a book is refused: they are kept for the next one', async () => {
+    await using it = await world()
+    const capabilities = { experimental: { filler: 'x'.repeat(5_000) } }
+    const answer = await it.client.request('tools/list', {}, { capabilities })
+    expect([answer.status, codeOf(answer)]).toEqual([400, -32602])
+    const fits = { experimental: { filler: 'x'.repeat(3_000) } }
+    expect((await it.client.call('a__echo', {}, { capabilities: fits })).status).toBe(200)
+  })
+
   it('without any _meta, but with the header of this version, is told what it lacks [R1]', async () => {
     await using it = await world()
     const body = { jsonrpc: '2.0', id: 'x', method: 'server/discover', params: {} }
