@@ -51,6 +51,8 @@ export interface BackendContext {
   /** How the gateway introduces itself to servers. */
   readonly clientInfo: JsonObject
   readonly taskIds: TaskIds
+  /** Takes secrets out of what a server says, for logs and reports; what it says to callers is theirs. */
+  readonly redact: (text: string) => string
 }
 
 /** A server that keeps its monitor this long has recovered; a sooner loss counts as one more failure. */
@@ -92,7 +94,7 @@ export class Backend {
     setMaxListeners(0, this.#closing.signal)
     this.#inputLoop = new InputLoop(target)
     this.#parkedCalls = new ParkedCalls(target)
-    this.#connector = new Connector(target, (line) => listener.onStderr(this, line))
+    this.#connector = new Connector(target, (line) => listener.onStderr(this, context.redact(line)))
   }
 
   get state(): BackendState {
@@ -231,6 +233,11 @@ export class Backend {
     await this.#sessions.unsubscribe(caller, uri)
   }
 
+  /** Why something failed, in words for everybody to read. */
+  reasonFor(error: unknown): string {
+    return this.#context.redact(reasonOf(error))
+  }
+
   /** The caller is gone: ends the sessions that nobody else uses. */
   release(callerKey: string): void {
     this.#sessions.release(callerKey)
@@ -293,7 +300,7 @@ export class Backend {
   #hearNoise(what: string): void {
     if (this.#noise.size >= MAX_NOISE || this.#noise.has(what)) return
     this.#noise.add(what)
-    this.#listener.onNoise(this, what)
+    this.#listener.onNoise(this, this.#context.redact(what))
   }
 
   async #keepMonitor(): Promise<void> {
@@ -380,7 +387,7 @@ export class Backend {
       this.#setState({ status: 'connecting', since: Date.now() })
     } else if (this.#state.status !== 'closed') {
       const since = this.#state.status === 'unreachable' ? this.#state.since : Date.now()
-      this.#setState({ status: 'unreachable', since, reason: reasonOf(error) })
+      this.#setState({ status: 'unreachable', since, reason: this.reasonFor(error) })
     }
     await waited
   }

@@ -16,7 +16,7 @@ export function probeBackend(target: Target, clientInfo: JsonObject): Probed {
   const taskIds = { seal: (_: string, taskId: string) => taskId, open: () => undefined }
   const backend = new Backend(
     target,
-    { clientInfo, taskIds },
+    { clientInfo, taskIds, redact: (text) => text },
     {
       onState: (_, state) => {
         if (state.status !== 'connecting') found(state)

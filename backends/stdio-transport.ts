@@ -13,7 +13,13 @@ import { findCommand } from './find-command.js'
 import { guardProcess, killGroup, ownGroupCommand } from './orphan-guard.js'
 import type { Target } from './target.js'
 import type { Channel, Exchange, Transport } from './transport.js'
-import { ErrorCode, InvalidMessageError, JsonRpcError, messageFromValue } from './wire/json-rpc.js'
+import {
+  ErrorCode,
+  InvalidMessageError,
+  JsonRpcError,
+  messageFromValue,
+  whyNotJson,
+} from './wire/json-rpc.js'
 import type { JsonValue } from './wire/raw-json.js'
 
 /** Longer lines would be held in memory several times over; such a child is ended. */
@@ -80,7 +86,7 @@ class StdioTransport implements Transport {
     this.#channel = channel
     child.onmessage = (message) => this.#receive(message)
     child.onerror = (error) => {
-      if (this.#closing === undefined) channel.onNoise(`stdout: ${reasonOf(error).slice(0, 200)}`)
+      if (this.#closing === undefined) channel.onNoise(`stdout: ${whyNotJson(error).slice(0, 200)}`)
     }
     child.onclose = () => this.#exited()
   }

@@ -3,7 +3,7 @@
  * changed, and keeps the last good list while a new one cannot be had.
  */
 import type { Backend, BackendState, ServerDescription } from '../backends/index.js'
-import { isJsonObject, reasonOf } from '../backends/index.js'
+import { isJsonObject } from '../backends/index.js'
 import type { BackendCatalog, CatalogKind } from './catalog.js'
 import { CATALOG_KINDS, drainList, LISTS, NO_ITEMS } from './catalog.js'
 import type { Approvals, Unapproved } from './definition-guard.js'
@@ -165,7 +165,10 @@ export class CatalogKeeper {
       this.#retryMs = FIRST_RETRY_MS
       if (this.#stale.size > 0) this.#schedule(DEBOUNCE_MS)
     } else {
-      this.#failure = { reason: reasonOf(failure), since: this.#failure?.since ?? Date.now() }
+      this.#failure = {
+        reason: this.backend.reasonFor(failure),
+        since: this.#failure?.since ?? Date.now(),
+      }
       this.#schedule(this.#retryMs)
       this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
     }

@@ -16,6 +16,7 @@ import type { Asker, AttributesOf, Explanation } from './auth/policy.js'
 import { Policy } from './auth/policy.js'
 import { subjectOf } from './auth/subject.js'
 import type { Config } from './config/schema.js'
+import { secretsOf } from './config/secrets.js'
 import type { AdminParts } from './http/admin-app.js'
 import { createAdminApp } from './http/admin-app.js'
 import { DEFAULT_ADMIN } from './http/admin-settings.js'
@@ -50,6 +51,7 @@ import {
 } from './telemetry/gateway-log.js'
 import type { Logger } from './telemetry/logging.js'
 import { Metrics } from './telemetry/metrics.js'
+import { Redactor } from './telemetry/redactor.js'
 import { VERSION } from './version.js'
 
 /** Calls still running when the gateway closes get this long. */
@@ -102,6 +104,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const { logger } = options
   const clientInfo: JsonObject = { name: config.federation.serverInfo.name, version: VERSION }
 
+  const redactor = new Redactor()
+  redactor.add(secretsOf(config))
+  const redact = (text: string): string => redactor.redact(text)
   const keys = sessionKeys(config, logger)
   const taskIds = new SealedTaskIds(keys)
   const requestStates = new Sealer(keys, 'request state')
@@ -116,14 +121,15 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
         options.onBackend?.(keeper)
         discovery.observe(health)
       },
-      onOddItem: (target, what) => logger.warn({ target, what }, 'left out of the catalog'),
+      onOddItem: (target, what) =>
+        logger.warn({ target, what: redact(what) }, 'left out of the catalog'),
       onCollisions: (collisions) => logCollisions(logger, collisions),
     },
   )
   const states = new StateLog(logger)
   const guardLog = new GuardLog(logger)
   const registry = new Registry(
-    { clientInfo, taskIds },
+    { clientInfo, taskIds, redact },
     {
       onAdded: (backend) => {
         const { name, tls, auth } = backend.target
@@ -261,6 +267,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     problems: () => found.problems,
     apply: (changed) => {
       current = changed
+      redactor.add(secretsOf(changed))
       access.update(changed)
       policy.update(changed.authorization)
       federation.rulesChanged()

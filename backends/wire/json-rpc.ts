@@ -2,6 +2,7 @@
  * JSON-RPC 2.0 as MCP uses it: the four kinds of message, read with their raw text kept, and written.
  * Both hops speak it, so it lives in the lowest folder; it knows neither eras nor transports.
  */
+import { reasonOf } from '../errors.js'
 import type { JsonObject, JsonValue, RawObject } from './raw-json.js'
 import {
   EMPTY_OBJECT,
@@ -137,7 +138,7 @@ function parseJson(text: string): JsonValue {
   try {
     return JSON.parse(text) as JsonValue
   } catch (cause) {
-    throw new InvalidMessageError(ErrorCode.ParseError, `not JSON: ${(cause as Error).message}`)
+    throw new InvalidMessageError(ErrorCode.ParseError, `not JSON: ${whyNotJson(cause)}`)
   }
 }
 
@@ -148,6 +149,11 @@ function elementsOf(text: string): string[] {
     if (!(error instanceof MalformedJsonError)) throw error
     throw new InvalidMessageError(ErrorCode.InvalidRequest, error.message)
   }
+}
+
+/** Without the piece of the text that V8 quotes, which may be anything. */
+export function whyNotJson(error: unknown): string {
+  return reasonOf(error).replace(/, (\.{3})?".*" ?(\.{3})? is not valid JSON$/s, '')
 }
 
 function messageOf(value: JsonValue, text: string | undefined): Message {

@@ -27,19 +27,22 @@ export async function loadConfig(
   const documents = files.flatMap((file) => parseDocuments(file, problems))
   const sections = documents.filter((it) => !isResource(it))
   const written = mergeDocuments(sections, wholeFile(path), problems)
+  const substituted = new Set<string>()
   const root = await mapScalars(written, async (scalar, at) =>
-    resolvePath(await substitute(scalar, env, problems), at),
+    resolvePath(await substitute(scalar, env, problems, substituted), at),
   )
   reportDuplicateTargets(root, problems)
   const resources = await Promise.all(
     documents
       .filter(isOfConcern)
-      .map((document) => mapScalars(document, (scalar) => substitute(scalar, env, problems))),
+      .map((document) =>
+        mapScalars(document, (scalar) => substitute(scalar, env, problems, substituted)),
+      ),
   )
   const read = readResources(resources, problems)
   const approvals = await readApprovals(await lockFileOf(path), problems)
   const result = configSchema.safeParse(plainValue(root), { error: messageOf })
   if (!result.success) reportIssues(result.error.issues, root, configJsonSchema(), problems)
   if (!result.success || problems.any) throw problems.toError()
-  return { ...result.data, resources: read, approvals }
+  return { ...result.data, resources: read, approvals, substituted: [...substituted] }
 }

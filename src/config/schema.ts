@@ -40,6 +40,8 @@ export interface Config {
   readonly kubernetes: KubernetesSettings
   /** From the lock file beside the configuration. */
   readonly approvals: Approvals
+  /** What references stand for, any of which may be a secret. */
+  readonly substituted: readonly string[]
   readonly authentication: AuthenticationSettings
   readonly authorization: AuthorizationSettings
   readonly attributes: readonly AttributeSettings[]
@@ -116,6 +118,7 @@ export const configSchema = z
     selectors: targets.filter(isSelectorEntry),
     resources: [],
     approvals: {},
+    substituted: [],
   }))
   .meta({ title: 'Configuration of mcp-junction' })
 

@@ -14,11 +14,15 @@ const LITERALLY = 'write "$${" for the characters themselves'
 
 type Found = { readonly text: string } | { readonly failure: string }
 
-/** The scalar with its references replaced; where one cannot be, a problem, and the scalar as it was. */
+/**
+ * The scalar with its references replaced; where one cannot be, a problem, and the scalar as it was. `found` gets what they
+ * stand for.
+ */
 export async function substitute(
   scalar: ScalarNode,
   env: NodeJS.ProcessEnv,
   problems: Problems,
+  found: Set<string>,
 ): Promise<ScalarNode> {
   if (typeof scalar.value !== 'string') return scalar
   const failures: string[] = []
@@ -32,12 +36,15 @@ export async function substitute(
       value += '${'
       continue
     }
-    const found =
+    const outcome =
       brace === ''
         ? { failure: `"\${" is not closed; ${LITERALLY}` }
         : await look(name, scalar, env)
-    if ('failure' in found) failures.push(found.failure)
-    else value += found.text
+    if ('failure' in outcome) failures.push(outcome.failure)
+    else {
+      value += outcome.text
+      found.add(outcome.text)
+    }
     substituted = true
   }
   if (failures.length > 0) {

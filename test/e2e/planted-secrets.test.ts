@@ -1,8 +1,10 @@
 /** Secrets of every kind, planted wherever one can be, and looked for in everything that a run puts out. */
 import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { AuthorizationServer } from '../support/authorization-server.js'
+import { folderOf } from '../support/config.js'
 import type { SpawnedGateway } from '../support/gateway.js'
 import { spawnGateway } from '../support/gateway.js'
 import type { Headers } from '../support/raw-client.js'
@@ -75,7 +77,7 @@ it('no secret is in a log, an answer, an error, a metric, a report or what comma
         name: 'child',
         stdio: {
           command: process.execPath,
-          args: ['-e', 'process.exit(3)', secret('argument')],
+          args: ['-e', 'console.error(process.env.TOKEN); process.exit(3)', secret('argument')],
           env: { TOKEN: secret('env') },
         },
       },
@@ -136,4 +138,92 @@ it('no secret is in a log, an answer, an error, a metric, a report or what comma
   expect(around.map((it) => it.slice(0, 60))).toEqual([])
   expect(everything).not.toContain(SESSION_KEY)
   expect(everything).not.toContain(session.id)
+})
+
+/** A child that says all that it was given, wherever what it says is not relayed to a client. */
+const TELLTALE = `
+  const { createInterface } = require('node:readline')
+  const { env, argv } = process
+  const given = [...argv.slice(1), env.PLAIN, env.API_TOKEN, env.QUOTED, ...env.PEM.split('\\n')]
+  const tell = () => {
+    for (const it of given) console.error('given: ' + it)
+    console.error(JSON.stringify({ given }))
+    console.error('https://example.com/?q=' + encodeURIComponent(env.QUOTED))
+    console.error('x'.repeat(4085) + argv[1])
+    console.log('{ ' + argv[1])
+    console.log(JSON.stringify({ jsonrpc: argv[1] }))
+    console.error('told')
+  }
+  tell()
+  createInterface({ input: process.stdin }).on('line', (line) => {
+    const { id, method, params } = JSON.parse(line)
+    if (method === 'notifications/initialized') tell()
+    const result = method === 'initialize' && {
+      protocolVersion: params.protocolVersion,
+      capabilities: { tools: {}, prompts: {} },
+      serverInfo: { name: 'telltale', version: '1' },
+    }
+    const list = method === 'prompts/list' && { prompts: [{ name: given }, { name: 'p' }] }
+    const error = { code: -32000, message: 'no tools for ' + given.join() }
+    const answer = result || list ? { result: result || list } : { error }
+    if (id !== undefined) console.log(JSON.stringify({ jsonrpc: '2.0', id, ...answer }))
+  })
+`
+
+it('a child that prints what the configuration gave it puts no secret into a log or a report', async () => {
+  await using folder = await folderOf({
+    'key.pem': `-----\n${secret('line1')}\n${secret('line2')}\n`,
+  })
+  const pem = join(folder.path, 'key.pem')
+  const references = {
+    PLANTED_ARGUMENT: secret('by-reference'),
+    PLANTED_QUOTED: `"${secret('q')}\\ &`,
+  }
+  Object.assign(process.env, references)
+  const target = {
+    name: 'child',
+    stdio: {
+      command: process.execPath,
+      args: ['-e', TELLTALE, '${PLANTED_ARGUMENT}'],
+      env: {
+        PLAIN: 'prefix-${PLANTED_ARGUMENT}-suffix',
+        API_TOKEN: secret('written-out'),
+        QUOTED: '${PLANTED_QUOTED}',
+        PEM: `\${file:${pem}}`,
+        MODE: 'production',
+      },
+    },
+  }
+  const config = { admin: { port: 0 }, targets: [target] }
+  const stderrOf = ({ log }: SpawnedGateway) => log.map((it) => String(it['stderr'] ?? ''))
+  const toldTimes = (gateway: SpawnedGateway) =>
+    stderrOf(gateway).filter((it) => it === 'told').length
+  await using gateway = await spawnGateway(config)
+  await waitUntil(() => toldTimes(gateway) >= 2, 'the child to tell')
+  expect(stderrOf(gateway)).toContain('given: [redacted]')
+  expect(stderrOf(gateway)).toContain('given: prefix-[redacted]-suffix')
+
+  const before = toldTimes(gateway)
+  const env = { ...target.stdio.env, API_TOKEN: secret('another'), PLAIN: 'no secret at all' }
+  const args = ['-e', TELLTALE, '${PLANTED_ARGUMENT}', secret('api-key')]
+  await gateway.reconfigure({
+    ...config,
+    targets: [{ ...target, stdio: { ...target.stdio, args, env } }],
+    authentication: { mode: 'optional', apiKeys: [{ name: 'ci', key: secret('api-key') }] },
+  })
+  await waitUntil(() => toldTimes(gateway) >= before + 2, 'the new child to tell')
+  expect(stderrOf(gateway)).toContain('given: no secret at all')
+
+  const session = await openSession(gateway.url)
+  const { url: adminUrl } = gateway.log.find((it) => it['msg'] === 'admin listener') ?? {}
+  const said = [
+    (await session.request('tools/list')).text,
+    (await get(`${String(adminUrl)}/api/v1/targets`)).text,
+    (await get(`${new URL(gateway.url).origin}/readyz`)).text,
+  ]
+  expect(said[1]).toContain('no tools for')
+  await gateway.stop()
+  for (const name of Object.keys(references)) delete process.env[name]
+  const around = JSON.stringify([said, gateway.log]).split(PLANTED)
+  expect(around.slice(1).map((it) => it.slice(0, 60))).toEqual([])
 })

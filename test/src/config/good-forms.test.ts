@@ -110,6 +110,7 @@ describe('a configuration', () => {
       },
       resources: [],
       approvals: {},
+      substituted: [],
       selectors: [],
       listen: {
         host: '127.0.0.1',
