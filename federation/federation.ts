@@ -6,6 +6,8 @@ import { CatalogKeeper } from './catalog-keeper.js'
 import type { Approvals } from './definition-guard.js'
 import type { Collision } from './naming.js'
 import type { FederationSettings } from './settings.js'
+import type { OfferedTools } from './offered-tools.js'
+import { offeredTools } from './offered-tools.js'
 import type { VirtualServer } from './virtual-server.js'
 import type { Group, Identity } from './virtual-servers.js'
 import { VirtualServers } from './virtual-servers.js'
@@ -51,6 +53,11 @@ export class Federation {
 
   get keepers(): readonly CatalogKeeper[] {
     return [...this.#keepers.values()]
+  }
+
+  /** All tools that rules may be about. */
+  get offeredTools(): OfferedTools {
+    return offeredTools(this.keepers, this.#settings.naming)
   }
 
   /** One target alone, under its original names, or `undefined` where there is none or that is switched off. */

@@ -13,6 +13,7 @@ export {
 } from './errors.js'
 export { Federation } from './federation.js'
 export type { Collision } from './naming.js'
+export type { OfferedTools } from './offered-tools.js'
 export type { Pattern } from './pattern.js'
 export { globPattern, matches } from './pattern.js'
 export type { Permit, PermitItem } from './permit.js'

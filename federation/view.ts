@@ -167,7 +167,8 @@ class NameIndex {
   }
 }
 
-function chooseItems({ target, items }: Offer): Offer {
+/** Those that the target's `include` and `exclude` leave. */
+export function chooseItems({ target, items }: Offer): Offer {
   if (target.include.length === 0 && target.exclude.length === 0) return { target, items }
   const include = target.include.map(globPattern)
   const exclude = target.exclude.map(globPattern)

@@ -15,6 +15,9 @@ import { Attributes } from './attributes/attributes.js'
 import type { Asker, AttributesOf, Explanation } from './auth/policy.js'
 import { Policy } from './auth/policy.js'
 import { subjectOf } from './auth/subject.js'
+import type { Reach } from './auth/reach.js'
+import { reachOf } from './auth/reach.js'
+import { ReachWatch } from './auth/reach-watch.js'
 import type { Config } from './config/schema.js'
 import { secretsOf } from './config/secrets.js'
 import type { AdminParts } from './http/admin-app.js'
@@ -46,7 +49,9 @@ import {
   logCollisions,
   logDenial,
   logSource,
+  logWarnings,
   ProblemLog,
+  ReachLog,
   StateLog,
 } from './telemetry/gateway-log.js'
 import type { Logger } from './telemetry/logging.js'
@@ -82,6 +87,8 @@ export interface Gateway {
   apply(config: Config): void
   /** What rules and scopes say of a caller's use of a tool; `undefined` where there is no such tool. */
   explain(asker: Asker, tool: string, given: JsonObject): CallExplanation | undefined
+  /** How rules and the tools that there are fit together. */
+  reach(): Promise<Reach>
   /** What a caller sees in each list. */
   listsOf(asker: Asker): Promise<SeenLists>
   /** A changed configuration could not be used; it is counted. */
@@ -118,6 +125,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       onCatalog: (keeper) => {
         logCatalog(logger, keeper)
         guardLog.update(keeper)
+        reachWatch.changed()
         options.onBackend?.(keeper)
         discovery.observe(health)
       },
@@ -128,6 +136,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   )
   const states = new StateLog(logger)
   const guardLog = new GuardLog(logger)
+  const reachLog = new ReachLog(logger, redact)
   const registry = new Registry(
     { clientInfo, taskIds, redact },
     {
@@ -206,6 +215,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     logChange(logger, registry.apply(targets))
     const order = targets.map((it) => it.name)
     federation.update(current.federation, order, found.groups)
+    reachWatch.changed()
   }
   const discovery = new Discovery(wantedOf(config), {
     onSnapshot: (snapshot) => {
@@ -213,9 +223,18 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       problems.update(snapshot.problems)
       applyTargets()
     },
-    onSource: (report) => logSource(logger, report),
+    onSource: (report) => {
+      logSource(logger, report)
+      reachWatch.changed()
+    },
     onStatusRefused: (object, reason) =>
       logger.info({ object, reason }, 'the status cannot be written'),
+  })
+  const reach = (): Promise<Reach> => reachOf(current.authorization, () => federation.offeredTools)
+  const reachWatch = new ReachWatch({
+    look: async () =>
+      readinessOf(federation.keepers, discovery).ready ? await reach() : undefined,
+    onReach: (seen) => reachLog.update(seen),
   })
   const health = (): ReadonlyMap<TargetName, TargetHealth> =>
     new Map(federation.keepers.map((it) => [it.backend.target.name, healthOf(it)]))
@@ -256,6 +275,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const scheme = tls === undefined ? 'http' : 'https'
   const url = `${scheme}://${urlHost(host)}:${listener.port}${config.listen.path}`
   logger.info({ url, version: VERSION, targets: config.targets.length }, 'listening')
+  logWarnings(logger, config.warnings)
   applyTargets()
   discovery.start()
 
@@ -276,6 +296,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       discovery.update(wantedOf(changed))
       metrics.configReloaded('applied')
       logger.info('configuration applied')
+      logWarnings(logger, changed.warnings)
     },
     explain: (asker, tool, given) => {
       const item = federation.merged.toolItem(tool)
@@ -284,6 +305,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       const lackingScopes = access.lackingScopes(asker.principal, tool)
       return { ...policy.explain(asker, item, 'tools/call', params), lackingScopes }
     },
+    reach,
     listsOf: async (asker) => {
       const permit = policy.permitFor(asker)
       const seen: Partial<Record<CatalogKind, readonly string[]>> = {}
@@ -297,6 +319,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     noteRefusal: () => metrics.configReloaded('refused'),
     close: async () => {
       discovery.close()
+      reachWatch.close()
       endpoint.drain()
       sseEndpoint?.close()
       await listener.close(DRAIN_MS)

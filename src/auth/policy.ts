@@ -39,7 +39,7 @@ const ruleSchema = z
     message: 'expected exactly one of "allow", "deny" and "require"',
   })
 
-const EFFECTS = ['allow', 'deny', 'require'] as const
+export const EFFECTS = ['allow', 'deny', 'require'] as const
 
 interface PolicyRule {
   readonly effect: (typeof EFFECTS)[number]

@@ -3,7 +3,7 @@
  * place. Regular expressions are those of RE2, whose time is linear in what a client sends; what else can take long is
  * metered (rule-cost.ts).
  */
-import type { ASTNode } from '@marcbachmann/cel-js'
+import type { ASTNode, ParseResult } from '@marcbachmann/cel-js'
 import { Environment } from '@marcbachmann/cel-js'
 import { LRUCache } from 'lru-cache'
 import { RE2JS } from 're2js'
@@ -156,6 +156,13 @@ export function compileRule(text: string): Rule {
   }
 }
 
+/** What was found to be a rule, or a part of one, as a tree and to be evaluated. */
+export function parseRule(text: string): ParseResult {
+  const parsed = environment.parse(text)
+  useLinearMatching(parsed.ast)
+  return parsed
+}
+
 /** Goes through what the parts of a rule that read arguments could be. */
 function listDecision(text: string): (input: RuleInput) => Outcome {
   const parsed = listEnvironment.parse(text)
@@ -178,7 +185,7 @@ function listDecision(text: string): (input: RuleInput) => Outcome {
   }
 }
 
-function outcomeOf(evaluate: () => unknown): Outcome {
+export function outcomeOf(evaluate: () => unknown): Outcome {
   try {
     const outcome = evaluate()
     return { canBeTrue: outcome === true, canBeFalse: outcome === false }
@@ -225,7 +232,7 @@ function readsArguments(paths: ReadonlySet<string>): boolean {
 }
 
 /** The paths of members that an expression reads. */
-function pathsIn(node: unknown): ReadonlySet<string> {
+export function pathsIn(node: unknown): ReadonlySet<string> {
   const paths = new Set<string>()
   walk(node, (it) => {
     const path = pathOf(it)
@@ -249,7 +256,7 @@ function useLinearMatching(root: unknown): void {
   })
 }
 
-function walk(node: unknown, look: (node: ASTNode) => void): void {
+export function walk(node: unknown, look: (node: ASTNode) => void): void {
   if (Array.isArray(node)) {
     for (const it of node) walk(it, look)
   } else if (isNode(node)) {
@@ -258,7 +265,7 @@ function walk(node: unknown, look: (node: ASTNode) => void): void {
   }
 }
 
-function pathOf(node: unknown): string | undefined {
+export function pathOf(node: unknown): string | undefined {
   if (!isNode(node)) return undefined
   const args: unknown = node.args
   if (node.op === 'id') return String(args)
@@ -267,7 +274,7 @@ function pathOf(node: unknown): string | undefined {
   return base === undefined ? undefined : `${base}.${String(args[1])}`
 }
 
-function isNode(value: unknown): value is ASTNode {
+export function isNode(value: unknown): value is ASTNode {
   return typeof value === 'object' && value !== null && 'op' in value
 }
 

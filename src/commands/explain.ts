@@ -9,6 +9,7 @@ import { isJsonObject } from '../../backends/index.js'
 import type { Asker } from '../auth/policy.js'
 import type { Principal } from '../auth/principal.js'
 import { NOBODY, principalOf } from '../auth/principal.js'
+import type { Reach } from '../auth/reach.js'
 import { loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
 import type { Gateway } from '../gateway.js'
@@ -26,6 +27,7 @@ export interface ExplainOptions {
 }
 
 const MAX_LISTED = 50
+const MAX_NAME = 256
 
 const LISTS = {
   tools: 'tools',
@@ -77,6 +79,7 @@ async function tell(
   for (const [list, what] of Object.entries(LISTS)) {
     lines.push(listLine(what, seen[list as keyof typeof LISTS]))
   }
+  lines.push(...reachLines(await gateway.reach()))
   process.stdout.write(`${lines.join('\n')}\n`)
   return mayUse ? 0 : 1
 }
@@ -86,9 +89,22 @@ function scopesText(scopes: readonly string[]): string {
 }
 
 function listLine(what: string, names: readonly string[]): string {
+  return `sees ${names.length} ${what}${names.length === 0 ? '' : `: ${shortened(names)}`}`
+}
+
+function shortened(names: readonly string[]): string {
   const more = names.length > MAX_LISTED ? `, and ${names.length - MAX_LISTED} more` : ''
-  const shown = printable(names.slice(0, MAX_LISTED).join(', '))
-  return `sees ${names.length} ${what}${names.length === 0 ? '' : `: ${shown}${more}`}`
+  const first = names.slice(0, MAX_LISTED).map((it) => it.slice(0, MAX_NAME))
+  return printable(first.join(', ')) + more
+}
+
+/** What does not fit together, whoever asks. */
+function reachLines({ idleRules, idleScopes, unreachable }: Reach): readonly string[] {
+  return [
+    ...idleRules.map((it) => `names tools that there are not: ${it}`),
+    ...idleScopes.map((it) => `toolScopes for tools that there are not: ${it}`),
+    ...(unreachable.length === 0 ? [] : [`no rule allows to anybody: ${shortened(unreachable)}`]),
+  ]
 }
 
 function principalFrom(options: ExplainOptions, { authentication }: Config): Principal {

@@ -13,6 +13,7 @@ import type { Config } from './schema.js'
 import { configJsonSchema, configSchema } from './schema.js'
 import { substitute } from './substitute.js'
 import { mapScalars, plainValue } from './tree.js'
+import { warningsOf } from './warnings.js'
 
 /**
  * Loads a file, or all `*.yaml`, `*.yml` and `*.json` of a directory as one.
@@ -44,5 +45,6 @@ export async function loadConfig(
   const result = configSchema.safeParse(plainValue(root), { error: messageOf })
   if (!result.success) reportIssues(result.error.issues, root, configJsonSchema(), problems)
   if (!result.success || problems.any) throw problems.toError()
-  return { ...result.data, resources: read, approvals, substituted: [...substituted] }
+  const config = { ...result.data, resources: read, approvals, substituted: [...substituted] }
+  return { ...config, warnings: warningsOf(config, root) }
 }

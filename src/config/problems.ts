@@ -38,12 +38,16 @@ export class Problems {
     return this.#byPlace.size > 0
   }
 
-  /** One error of them all, in reading order. */
-  toError(): ConfigError {
-    const inOrder = [...this.#byPlace.values()].toSorted(
+  /** In reading order. */
+  get all(): readonly ConfigProblem[] {
+    return [...this.#byPlace.values()].toSorted(
       (a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column,
     )
-    return new ConfigError(inOrder)
+  }
+
+  /** One error of them all. */
+  toError(): ConfigError {
+    return new ConfigError(this.all)
   }
 }
 
@@ -58,7 +62,8 @@ export function memberPath(path: string, key: PropertyKey): string {
   return path === '' ? name : `${path}.${name}`
 }
 
-function problemLine(problem: ConfigProblem): string {
+/** For people, on one line. */
+export function problemLine(problem: ConfigProblem): string {
   const subject = problem.path === '' ? '' : ` ${problem.path}`
   return `${placeText(problem)}${subject}: ${problem.message}`
 }

@@ -22,6 +22,7 @@ import type { LimitSettings } from '../limits/settings.js'
 import { limitsSchema } from '../limits/settings.js'
 import type { ListenSettings } from '../http/settings.js'
 import { listenSchema } from '../http/settings.js'
+import type { ConfigProblem } from './problems.js'
 import type { SessionSettings } from '../session/settings.js'
 import { sessionsSchema } from '../session/settings.js'
 
@@ -40,6 +41,8 @@ export interface Config {
   readonly kubernetes: KubernetesSettings
   /** From the lock file beside the configuration. */
   readonly approvals: Approvals
+  /** What can be loaded and hardly be meant. */
+  readonly warnings: readonly ConfigProblem[]
   /** What references stand for, any of which may be a secret. */
   readonly substituted: readonly string[]
   readonly authentication: AuthenticationSettings
@@ -119,6 +122,7 @@ export const configSchema = z
     resources: [],
     approvals: {},
     substituted: [],
+    warnings: [],
   }))
   .meta({ title: 'Configuration of mcp-junction' })
 

@@ -4,6 +4,9 @@ import type { Problem, SourceReport } from '../../discovery/index.js'
 import type { CatalogKeeper, Collision } from '../../federation/index.js'
 import { shownAttributes } from '../attributes/attributes.js'
 import type { Denial } from '../auth/policy.js'
+import type { Reach } from '../auth/reach.js'
+import type { ConfigProblem } from '../config/problems.js'
+import { placeText } from '../config/problems.js'
 import type { Logger } from './logging.js'
 
 /** Says how backends are: once for each change, not for each attempt. */
@@ -66,6 +69,42 @@ export class GuardLog {
     if (unapproved.length === 0) this.#logger.info({ target: name }, 'all definitions are approved')
     else
       this.#logger.warn(at, 'definitions that nobody approved; "mcp-junction lock" approves them')
+  }
+}
+
+/** Names what of rules and tools does not fit together: once for each change of it. */
+export class ReachLog {
+  readonly #logger: Logger
+  readonly #redact: (text: string) => string
+  readonly #told = new Map<keyof Reach, string>()
+
+  constructor(logger: Logger, redact: (text: string) => string) {
+    this.#logger = logger
+    this.#redact = redact
+  }
+
+  update({ idleRules, idleScopes, unreachable }: Reach): void {
+    this.#tell('idleRules', 'rules', idleRules, 'these rules name tools that there are not')
+    this.#tell('idleScopes', 'toolScopes', idleScopes, 'toolScopes for tools that there are not')
+    this.#tell('unreachable', 'tools', unreachable, 'no rule allows these tools to anybody')
+  }
+
+  #tell(kind: keyof Reach, as: string, names: readonly string[], message: string): void {
+    const text = JSON.stringify(names)
+    if ((this.#told.get(kind) ?? '[]') === text) return
+    this.#told.set(kind, text)
+    if (names.length === 0) return
+    const shown = firstOf(names).map((it) => this.#redact(it).slice(0, 256))
+    this.#logger.warn({ count: names.length, [as]: shown }, message)
+  }
+}
+
+export function logWarnings(logger: Logger, warnings: readonly ConfigProblem[]): void {
+  for (const { message, ...place } of warnings.slice(0, MAX_NAMES)) {
+    logger.warn(
+      { at: placeText(place), path: place.path, reason: message },
+      'doubtful configuration',
+    )
   }
 }
 

@@ -54,6 +54,7 @@ sees 1 tools: a__echo
 sees 0 prompts
 sees 0 resources
 sees 0 resource templates
+toolScopes for tools that there are not: a__guarded
 `,
     })
     const bot = ['--tool', 'a__echo', '--api-key', 'ci']
@@ -107,12 +108,11 @@ sees 0 resource templates
     })
     const as = ['--claims', '{"role":"admin"}']
     const { text } = await explain(upstream.url, '--tool', 'a__echo', ...as)
-    expect(text.split('\n').slice(-5)).toEqual([
+    expect(text.split('\n').slice(-6, -2)).toEqual([
       'sees 1 tools: a__echo',
       'sees 1 prompts: a__greet',
       'sees 1 resources: note://?[2Jone',
       'sees 1 resource templates: note://{id}',
-      '',
     ])
   })
 

@@ -111,6 +111,7 @@ describe('a configuration', () => {
       resources: [],
       approvals: {},
       substituted: [],
+      warnings: [],
       selectors: [],
       listen: {
         host: '127.0.0.1',
