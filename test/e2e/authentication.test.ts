@@ -293,6 +293,18 @@ describe('a tool that needs scopes', () => {
     expect(it.upstream.asked('tools/call')).toHaveLength(2)
   })
 
+  it('has none from what only looks like a claim', async () => {
+    await using it = await world2()
+    const scope = { scope: 'mcp:use echo:call' }
+    for (const key of ['__proto__', 'constructor', 'prototype']) {
+      const claims = JSON.parse(JSON.stringify({ key: scope }).replace('key', key)) as JsonObject
+      const headers = bearer(await it.issuer.token({ claims }))
+      const session = await openSession(it.gateway.url, undefined, {}, headers)
+      expect([key, (await session.call('a__echo')).status]).toEqual([key, 403])
+    }
+    expect(it.upstream.asked('tools/call')).toEqual([])
+  })
+
   it('needs them by its bare name, at its own path, and where it is not there', async () => {
     await using it = await world(
       { mode: 'optional' },

@@ -489,6 +489,21 @@ describe('a rule', () => {
     expect(Date.now() - startedAt).toBeLessThan(2_000)
   })
 
+  it('that goes through lists takes no longer for those that a client makes huge', async () => {
+    const list = 'mcp.tool.arguments.list'
+    const nested = `${list}.exists(x, ${list}.exists(y, ${list}.exists(z, x == -1.0)))`
+    await using it = await world([{ deny: nested }, { deny: nested }])
+    const [session, other] = [await it.as('bob'), await it.as('ada')]
+    const numbers = Array.from({ length: 10_000 }, (_, index) => index)
+    const [denied, answered] = await Promise.all([
+      session.call('t__read', { list: numbers }),
+      other.request('ping'),
+    ])
+    // It cannot be told, and a deny that cannot be told denies. Without an end to it, none of this would be answered.
+    expect([isDone(denied), isDone(answered)]).toEqual([false, true])
+    expect(isDone(await session.call('t__read', { list: [1, 2, 3] }))).toBe(true)
+  })
+
   it('is not asked about arguments that a server could read in another way', async () => {
     await using it = await world([
       { deny: 'mcp.tool.arguments.path.startsWith("/etc")' },

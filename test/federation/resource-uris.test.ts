@@ -176,4 +176,13 @@ describe('patterns', () => {
     expect(matches([...pattern, { kind: 'literal', text: '!' }], 'a'.repeat(4_000))).toBe(false)
     expect(performance.now() - started).toBeLessThan(1_000)
   })
+
+  it.each(['*a'.repeat(100), `${'*?'.repeat(60)}b`, '(a+)+$*b', `${'a*'.repeat(100)}b`])(
+    'as do globs: %s',
+    (glob) => {
+      const started = performance.now()
+      expect(matches(globPattern(glob), `${'a'.repeat(8_000)}!`)).toBe(false)
+      expect(performance.now() - started).toBeLessThan(1_000)
+    },
+  )
 })
