@@ -253,6 +253,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     endpoint,
     sseEndpoint,
     readiness,
+    onInternalError: endpointOptions.onInternalError,
   })
 
   const metrics = new Metrics({

@@ -25,6 +25,8 @@ export interface AppParts {
   /** Where clients of 2024-11-05 are served. */
   readonly sseEndpoint: SseEndpoint | undefined
   readonly readiness: () => Readiness
+  /** A fault of ours. */
+  readonly onInternalError: (error: unknown) => void
 }
 
 type App = Hono<{ Bindings: HttpBindings }>
@@ -44,6 +46,7 @@ export function createApp({
   endpoint,
   sseEndpoint,
   readiness,
+  onInternalError,
 }: AppParts): App {
   const app: App = new Hono()
 
@@ -102,6 +105,11 @@ export function createApp({
     )
   }
 
+  // Hono's own way is to print it.
+  app.onError((error, c) => {
+    onInternalError(error)
+    return c.json({ error: 'internal error in the gateway' }, 500)
+  })
   app.notFound((c) => c.json({ error: `nothing here; the MCP endpoint is ${path}` }, 404))
   return app
 }

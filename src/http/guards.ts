@@ -132,5 +132,6 @@ function allowedHeaders(request: IncomingMessage): string {
 /** The name without its port, in lower case; `undefined` for what is no host. */
 function hostName(host: string): string | undefined {
   const match = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.exec(host)
-  return match?.[1]?.toLowerCase()
+  // Not every name of such letters is a host, as 1.2.3.4.5 and xn--a, and addresses are made with it.
+  return URL.canParse(`http://${host}`) ? match?.[1]?.toLowerCase() : undefined
 }

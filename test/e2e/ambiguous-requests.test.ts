@@ -124,6 +124,24 @@ describe('a request', () => {
     expect(await statusesOf(gateway.port, { ...request, lines })).toEqual([status])
   })
 
+  it.each(['256.256.256.256', '1.2.3.4.5', 'xn--a', 'localhost:99999', '[::g]'])(
+    'to the host %s, which is none, is refused wherever the gateway listens',
+    async (host) => {
+      await using gateway = await startGateway({
+        targets: [],
+        listen: { host: '0.0.0.0', legacySse: true },
+        authentication: {
+          mode: 'strict',
+          jwt: [{ issuer: 'https://i', audiences: ['a'], jwks: { url: 'http://127.0.0.1:1/' } }],
+        },
+      })
+      for (const line of ['POST /mcp HTTP/1.1', 'GET /sse HTTP/1.1']) {
+        const [status] = await statusesOf(gateway.port, { line, host: `Host: ${host}` })
+        expect([400, 403]).toContain(status)
+      }
+    },
+  )
+
   it('shows nothing by a header that is another but for its lines', async () => {
     await using gateway = await start()
     for (const lines of [`X_Api_Key: ${KEYS.ada}`, `X-Api_Key: ${KEYS.ada}`]) {
