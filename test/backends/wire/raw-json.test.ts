@@ -70,7 +70,9 @@ describe('raw JSON', () => {
   })
 
   it('finds none twice in what JSON.stringify makes', () => {
-    const check = (text: string) => expect(() => requireDistinctKeys(text)).not.toThrow()
+    const check = (text: string): void => {
+      expect(() => requireDistinctKeys(text)).not.toThrow()
+    }
     fc.assert(fc.property(fc.json(), check))
     check('{"a":"a","b":["a","a"],"c":{"a":1,"b":"\\"a\\":"},"d":{"a":1}}')
   })
