@@ -5,12 +5,12 @@
  */
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
-import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import type { Endpoint } from './endpoint.js'
 import { BackendUnreachableError, reasonOf } from './errors.js'
 import { findCommand } from './find-command.js'
 import { guardProcess, killGroup, ownGroupCommand } from './orphan-guard.js'
+import { readLines } from './stderr-lines.js'
 import type { Target } from './target.js'
 import type { Channel, Exchange, Transport } from './transport.js'
 import {
@@ -24,7 +24,6 @@ import type { JsonValue } from './wire/raw-json.js'
 
 /** Longer lines would be held in memory several times over; such a child is ended. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024
-const MAX_STDERR_CHARS = 4_096
 
 export type StdioEndpoint = Extract<Endpoint, { kind: 'stdio' }>
 
@@ -52,12 +51,7 @@ export async function openStdioTransport(
     maxBufferSize: MAX_LINE_BYTES,
     ...(endpoint.cwd === undefined ? {} : { cwd: endpoint.cwd }),
   })
-  // An unread stderr pipe would block the child once it is full.
-  if (child.stderr instanceof Readable) {
-    createInterface({ input: child.stderr }).on('line', (line) => {
-      if (line !== '') onStderr(line.slice(0, MAX_STDERR_CHARS))
-    })
-  }
+  if (child.stderr instanceof Readable) readLines(child.stderr, onStderr)
   const transport = new StdioTransport(target, child, channel)
   try {
     await child.start()
