@@ -26,8 +26,8 @@ export interface Permit {
   shows(item: PermitItem): boolean
   /** Whether this may be done with it. `params` are those of the request, as the caller wrote them. */
   allows(item: PermitItem, method: string, params: JsonObject): boolean
-  /** Whether a link to this resource leads anywhere. To ask is no use of it. */
-  mayRead(item: PermitItem): boolean
+  /** The same, asked by the way: to ask is no use of it. */
+  would(item: PermitItem, method: string, params: JsonObject): boolean
 }
 
 /** A resource as a permit is asked about it. */

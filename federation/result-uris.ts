@@ -30,9 +30,11 @@ export function deadLinks(
   expose: (uri: string) => string,
   permit: Permit,
 ): ReadonlySet<string> {
-  const dead = [...linksOf(value)].filter(
-    (uri) => !isGlobal(uri) && !permit.mayRead(resourceItem(target, uri, expose(uri))),
-  )
+  const dead = [...linksOf(value)].filter((uri) => {
+    const exposed = expose(uri)
+    const item = resourceItem(target, uri, exposed)
+    return !isGlobal(uri) && !permit.would(item, 'resources/read', { uri: exposed })
+  })
   return dead.length === 0 ? NO_LINKS : new Set(dead)
 }
 

@@ -186,11 +186,16 @@ export class VirtualServer {
 
   /**
    * The name in the whole federation of the tool that a call means: scopes and limits must hold by whatever name, and at
-   * whatever path, it is called. One that is not there has the name that it would have.
+   * whatever path, it is called. One that is not there has the name that it would have; so has one that these params
+   * may not be given to, where they are given.
    */
-  toolCalled(name: string, permit?: Permit): string {
+  toolCalled(name: string, permit?: Permit, params?: JsonObject): string {
     const { names, alone } = this.#options
-    const route = this.#routeOf('tool', name, permit)
+    const meant = this.#routeOf('tool', name, permit)
+    const mayBe = (it: NameRoute): boolean =>
+      params === undefined ||
+      permit?.would(permitItem('tool', it, names), 'tools/call', params) !== false
+    const route = meant !== undefined && mayBe(meant) ? meant : undefined
     if (names === undefined) return route?.exposed ?? name
     if (route !== undefined) return names('tool', route.target.name, route.original)
     const [keeper] = alone ? this.#keepers : []

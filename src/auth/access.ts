@@ -51,8 +51,9 @@ export class Access {
    * Whether the token of whoever calls a tool reaches as far as that.
    * @throws RefusedError 403, or 401 where there is no token, with all scopes that are needed
    */
-  requireScopes(request: IncomingMessage, principal: Principal, tool: string): void {
-    const lacking = this.lackingScopes(principal, tool)
+  requireScopes(request: IncomingMessage, principal: Principal, tool: () => string): void {
+    if (this.#toolScopes.isEmpty) return
+    const lacking = this.lackingScopes(principal, tool())
     if (lacking.length === 0) return
     const isNobody = principal.kind === 'anonymous'
     const message = `this needs ${lacking.length === 1 ? 'the scope' : 'the scopes'} ${lacking.join(' ')}`

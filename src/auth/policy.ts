@@ -155,10 +155,8 @@ export class Policy {
         if (!isAllowed) this.#onDenied({ principal, item, method, attributes })
         return isAllowed
       },
-      mayRead: (item) => {
-        const params = { uri: item.exposedName }
-        return this.#decide(item, this.#inCall(input(), item, 'resources/read', params))
-      },
+      would: (item, method, params) =>
+        this.#decide(item, this.#inCall(input(), item, method, params)),
     }
   }
 

@@ -29,9 +29,14 @@ export class ToolScopes {
     }))
   }
 
+  /** Whether no tool needs any. */
+  get isEmpty(): boolean {
+    return this.#needs.length === 0
+  }
+
   /** All scopes that this call needs, where the caller lacks any of them; none where it has them all. */
   lacking({ claims }: Principal, tool: string): readonly string[] {
-    if (this.#needs.length === 0 || tool.length > MAX_NAME) return []
+    if (tool.length > MAX_NAME) return []
     const needed = new Set(
       this.#needs.flatMap(({ pattern, scopes }) => (matches(pattern, tool) ? scopes : [])),
     )

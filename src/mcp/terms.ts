@@ -18,7 +18,7 @@ export interface Terms {
   /** Absent where nothing is limited. */
   readonly enter: ((use: Use) => Entry) | undefined
   /** Whether a token reaches as far as this tool, by its name in the whole. @throws RefusedError 401 or 403 */
-  requireScopes(tool: string): void
+  requireScopes(tool: () => string): void
   /** Hears when the caller may try again. */
   readonly onLimited?: (retryAfterMs: number) => void
 }
@@ -87,7 +87,7 @@ export function requireScopes(
 ): void {
   const { name } = params.value
   if (method !== 'tools/call' || typeof name !== 'string') return
-  terms.requireScopes(server.toolCalled(name, terms.permit))
+  terms.requireScopes(() => server.toolCalled(name, terms.permit, params.value))
 }
 
 /** Says in the head of an answer when to try again, where it has not been sent. */

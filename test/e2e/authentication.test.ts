@@ -343,6 +343,28 @@ describe('a tool that needs scopes', () => {
     expect((await session.call('echo')).status).toBe(403)
   })
 
+  it('and that a rule denies is answered as one that is not there, by any name', async () => {
+    await using it = await world(
+      {},
+      {
+        authorization: {
+          toolScopes: { 'a__*': ['mcp:use'] },
+          rules: [{ deny: 'mcp.tool.name == "echo" && mcp.phase == "call"' }],
+        },
+      },
+    )
+    const token = bearer(await it.issuer.token())
+    for (const [path, denied, absent] of [
+      ['', 'a__echo', 'a__none'],
+      ['', 'echo', 'none'],
+      ['/a', 'echo', 'none'],
+    ] as const) {
+      const session = await openSession(it.gateway.url + path, undefined, {}, token)
+      const statusOf = async (name: string) => (await session.call(name)).status
+      expect([path, await statusOf(denied)]).toEqual([path, await statusOf(absent)])
+    }
+  })
+
   it('of the newer era, and of nobody, is answered so too', async () => {
     await using it = await world2()
     const client = new ModernClient(it.gateway.url)
