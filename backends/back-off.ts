@@ -6,7 +6,12 @@ const LONGEST_MS = 15_000
 const FACTOR = 2
 
 export class BackOff {
+  readonly #longestMs: number
   #failures = 0
+
+  constructor(longestMs = LONGEST_MS) {
+    this.#longestMs = longestMs
+  }
 
   /** Failures since the last `reset`. */
   get failures(): number {
@@ -22,7 +27,7 @@ export class BackOff {
   async wait(signal: AbortSignal): Promise<void> {
     const failures = this.#failures++
     if (failures === 0) return
-    const ceilingMs = Math.min(LONGEST_MS, FIRST_MS * FACTOR ** (failures - 1))
+    const ceilingMs = Math.min(this.#longestMs, FIRST_MS * FACTOR ** (failures - 1))
     try {
       await sleep(ceilingMs * (0.5 + Math.random() / 2), undefined, { signal, ref: false })
     } catch {

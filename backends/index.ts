@@ -1,6 +1,7 @@
 /** The door of `backends`: MCP clients to upstream servers. Imports nothing of ours. */
 export type { AttributeSettings } from './attributes.js'
 export { attributesSchema } from './attributes.js'
+export { BackOff } from './back-off.js'
 export type { BackendState } from './backend.js'
 export { Backend } from './backend.js'
 export type {

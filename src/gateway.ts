@@ -31,8 +31,8 @@ import type { Readiness } from './http/health.js'
 import type { Listener, ListenerTls } from './http/listener.js'
 import { listen } from './http/listener.js'
 import type { TlsSettings } from './http/settings.js'
+import { Admission } from './limits/admission.js'
 import type { Entry, Use } from './limits/limiter.js'
-import { Limiter } from './limits/limiter.js'
 import type { EndpointOptions } from './mcp/endpoint.js'
 import { McpEndpoint } from './mcp/endpoint.js'
 import { SseEndpoint } from './mcp/sse-endpoint.js'
@@ -53,6 +53,7 @@ import {
   ProblemLog,
   ReachLog,
   StateLog,
+  StoreLog,
 } from './telemetry/gateway-log.js'
 import type { Logger } from './telemetry/logging.js'
 import { Metrics } from './telemetry/metrics.js'
@@ -171,11 +172,19 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   })
   const access = new Access(config, config.listen.path)
   const addresses = new Addresses(config.listen)
-  const limiter = new Limiter(config.limits)
-  const enter = (use: Use): Entry => {
-    const entry = limiter.enter(use)
-    if (!entry.isAdmitted) metrics.limited(use.method, entry.reason)
+  const storeLog = new StoreLog(logger)
+  const admission = new Admission(config, {
+    onStore: (settings, state) => storeLog.update(settings, state),
+    onUncounted: (reason) => metrics.uncounted(reason),
+  })
+  const counted = (entry: Entry, { method }: Use): Entry => {
+    if (!entry.isAdmitted) metrics.limited(method, entry.reason)
     return entry
+  }
+  const enter = (use: Use): Entry | Promise<Entry> => {
+    const entering = admission.enter(use)
+    if (!(entering instanceof Promise)) return counted(entering, use)
+    return entering.then((entry) => counted(entry, use))
   }
   const bodyLimits = new BodyLimits(config.listen.maxBodyBytes)
   const endpointOptions: EndpointOptions = {
@@ -194,7 +203,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       address: addresses.of(asker.request),
       headers: asker.request.headers,
       subject: subjectOf(asker.principal, asker.request.headers),
-      enter: limiter.isActive ? enter : undefined,
+      enter: admission.isActive ? enter : undefined,
       requireScopes: (tool) => access.requireScopes(asker.request, asker.principal, tool),
     }),
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),
@@ -260,6 +269,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     keepers: () => federation.keepers,
     sources: () => discovery.reports,
     problems: () => found.problems.filter((it) => !it.isNotice).length,
+    isStoreUp: () => admission.isStoreUp,
   })
   const { host, port, tls } = config.listen
   const listener = await listen(app, host, port, tls && tlsOf(tls, logger))
@@ -279,6 +289,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   logWarnings(logger, config.warnings)
   applyTargets()
   discovery.start()
+  admission.start()
 
   return {
     url,
@@ -292,7 +303,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       access.update(changed)
       policy.update(changed.authorization)
       federation.rulesChanged()
-      limiter.update(changed.limits)
+      admission.update(changed)
       applyTargets()
       discovery.update(wantedOf(changed))
       metrics.configReloaded('applied')
@@ -324,6 +335,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       endpoint.drain()
       sseEndpoint?.close()
       await listener.close(DRAIN_MS)
+      await admission.close()
       await admin?.listener.close(0)
       await metrics.close()
       sessions.close()

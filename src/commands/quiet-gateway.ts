@@ -17,7 +17,13 @@ export interface QuietGateway extends Gateway {
 export async function startQuietly(config: Config): Promise<QuietGateway> {
   const keepers = new Map<string, CatalogKeeper>()
   const gateway = await startGateway(
-    { ...config, listen: { ...config.listen, host: '127.0.0.1', port: 0 }, admin: false },
+    {
+      ...config,
+      listen: { ...config.listen, host: '127.0.0.1', port: 0 },
+      admin: false,
+      // Nobody's calls are counted.
+      store: undefined,
+    },
     {
       logger: createLogger('silent'),
       onBackend: (keeper) => keepers.set(keeper.backend.target.name, keeper),

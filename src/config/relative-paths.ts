@@ -11,6 +11,7 @@ const FILES = [
   'targets.*.tls.ca',
   'targets.*.tls.cert',
   'targets.*.tls.key',
+  'store.redis.tls.ca',
   'authentication.jwt.*.jwks.file',
 ]
 const PROGRAMS = ['targets.*.stdio.command', 'targets.*.stdio.cmd', 'mcpServers.*.command']

@@ -20,6 +20,8 @@ import type { AdminSettings } from '../http/admin-settings.js'
 import { adminSchema } from '../http/admin-settings.js'
 import type { LimitSettings } from '../limits/settings.js'
 import { limitsSchema } from '../limits/settings.js'
+import type { StoreSettings } from '../limits/store-settings.js'
+import { storeSchema } from '../limits/store-settings.js'
 import type { ListenSettings } from '../http/settings.js'
 import { listenSchema } from '../http/settings.js'
 import type { ConfigProblem } from './problems.js'
@@ -49,6 +51,7 @@ export interface Config {
   readonly authorization: AuthorizationSettings
   readonly attributes: readonly AttributeSettings[]
   readonly limits: readonly LimitSettings[]
+  readonly store?: StoreSettings | undefined
   readonly federation: FederationSettings
   readonly sessions: SessionSettings
 }
@@ -81,6 +84,7 @@ export const configSchema = z
       'What of requests has a name in rules (`mcp.attributes`), logs and metrics. What calls name is there anyway.',
     ),
     limits: limitsSchema,
+    store: storeSchema,
     kubernetes: kubernetesSchema
       .prefault({})
       .describe('The cluster in which Services are looked for; only used when something is.'),

@@ -7,10 +7,11 @@ const SECRET_NAME = /token|secret|passw|credential|auth|key/i
 
 /** All that came by reference, and what is a secret by its place. */
 export function secretsOf(config: Config): readonly string[] {
-  const { admin, authentication, sessions, substituted, targets } = config
+  const { admin, authentication, sessions, store, substituted, targets } = config
   return [
     ...substituted,
     ...(admin === undefined || admin === false ? [] : [admin.token ?? '']),
+    store?.redis.password ?? '',
     ...authentication.apiKeys.map(({ key }) => key ?? ''),
     ...sessions.keys.flatMap((key) =>
       (['base64', 'base64url', 'hex'] as const).map((form) => key.toString(form)),

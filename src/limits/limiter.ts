@@ -1,6 +1,6 @@
 /**
  * Token buckets and counts of what runs, for each combination of who, where and what. They live in this process: each
- * replica counts for itself.
+ * replica counts for itself. `redis/` counts the same way for all of them.
  */
 import { LRUCache } from 'lru-cache'
 import { createHash } from 'node:crypto'
@@ -10,18 +10,20 @@ import type { LimitSettings, Party } from './settings.js'
 export type Use = Readonly<Record<Party, string>> & { readonly method: string }
 
 export type Entry =
-  | { readonly isAdmitted: true; release(): void }
+  /** What is released has been given back when the promise resolves, or at once where there is none. It never rejects. */
+  | { readonly isAdmitted: true; release(): void | Promise<void> }
   | { readonly isAdmitted: false; readonly retryAfterMs: number; readonly reason: Reason }
 
-export type Reason = 'rate' | 'concurrency'
+/** `store`: what replicas share cannot be counted now. */
+export type Reason = 'rate' | 'concurrency' | 'store'
 
 /** Callers remembered for each limit; whoever was not heard of the longest begins anew. */
 const MAX_KEYS = 100_000
 const MAX_KEY = 512
 /** What sums of fractions are off by. */
-const ROUNDING = 1e-6
+export const ROUNDING = 1e-6
 /** Nobody knows when a running call ends. */
-const CONCURRENCY_RETRY_MS = 1_000
+export const CONCURRENCY_RETRY_MS = 1_000
 
 interface Count {
   tokens: number

@@ -16,7 +16,7 @@ export interface Terms {
   /** Of the request; what goes along to servers is theirs to say. */
   readonly headers: IncomingHttpHeaders
   /** Absent where nothing is limited. */
-  readonly enter: ((use: Use) => Entry) | undefined
+  readonly enter: ((use: Use) => Entry | Promise<Entry>) | undefined
   /** Whether a token reaches as far as this tool, by its name in the whole. @throws RefusedError 401 or 403 */
   requireScopes(tool: () => string): void
   /** Hears when the caller may try again. */
@@ -45,7 +45,7 @@ export async function withinLimits(
   const { enter, permit, principal, address, onLimited } = terms
   if (enter === undefined || !LIMITED.has(method)) return run()
   const { name = '' } = params.value
-  const entry = enter({
+  const entering = enter({
     method,
     principal: principal.id,
     session,
@@ -54,6 +54,8 @@ export async function withinLimits(
       method === 'tools/call' && typeof name === 'string' ? server.toolCalled(name, permit) : '',
     target: server.ownerOf(method, params.value, permit) ?? '',
   })
+  // Counted in this process, a call goes on at once.
+  const entry = entering instanceof Promise ? await entering : entering
   if (!entry.isAdmitted) {
     onLimited?.(entry.retryAfterMs)
     return limitedResult(entry.reason, entry.retryAfterMs, method)
@@ -61,14 +63,21 @@ export async function withinLimits(
   try {
     return await run()
   } finally {
-    entry.release()
+    // Whoever has the answer may call again at once, be it at another replica.
+    const releasing = entry.release()
+    if (releasing !== undefined) await releasing
   }
+}
+
+const WHY: Readonly<Record<Reason, string>> = {
+  rate: 'This is called too often',
+  concurrency: 'Too many calls run at once',
+  store: 'How often this is called cannot be counted now',
 }
 
 function limitedResult(reason: Reason, retryAfterMs: number, method: string): RawObject {
   const seconds = Math.ceil(retryAfterMs / 1_000)
-  const what = reason === 'rate' ? 'This is called too often' : 'Too many calls run at once'
-  const message = `${what}. Try again in ${seconds} second${seconds === 1 ? '' : 's'}.`
+  const message = `${WHY[reason]}. Try again in ${seconds} second${seconds === 1 ? '' : 's'}.`
   if (method !== 'tools/call') {
     throw new JsonRpcError(LIMITED_CODE, message, RawJson.fromValue<JsonObject>({ retryAfterMs }))
   }

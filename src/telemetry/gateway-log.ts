@@ -7,6 +7,8 @@ import type { Denial } from '../auth/policy.js'
 import type { Reach } from '../auth/reach.js'
 import type { ConfigProblem } from '../config/problems.js'
 import { placeText } from '../config/problems.js'
+import type { StoreState } from '../limits/redis/store.js'
+import type { RedisSettings } from '../limits/store-settings.js'
 import type { Logger } from './logging.js'
 
 /** Says how backends are: once for each change, not for each attempt. */
@@ -139,6 +141,28 @@ export function logDenial(logger: Logger, { principal, item, method, attributes 
   const shown = shownAttributes(attributes)
   const what = { principal: id, who, method, target, [kind]: name.slice(0, 256) }
   logger.warn({ ...what, attributes: shown }, 'denied')
+}
+
+/** Says whether limits are shared: once for each change and each reason, not for each attempt or call. */
+export class StoreLog {
+  readonly #logger: Logger
+  readonly #told = new Set<string>()
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  update({ host, port, whenDown }: RedisSettings, { isUp, reason = '' }: StoreState): void {
+    const at = { store: `${host}:${port}` }
+    if (isUp) {
+      this.#told.clear()
+      return this.#logger.info(at, 'limits are counted in the store')
+    }
+    if (this.#told.has(reason)) return
+    this.#told.add(reason)
+    const what = whenDown === 'open' ? 'limited calls are let in' : 'limited calls are refused'
+    this.#logger.warn({ ...at, reason }, `the store of limits cannot be used; ${what}`)
+  }
 }
 
 export function logSource(logger: Logger, { source, ready, reason }: SourceReport): void {

@@ -11,6 +11,7 @@ import { shownAttributes } from '../attributes/attributes.js'
 import type { Denial } from '../auth/policy.js'
 import type { SourceReport } from '../../discovery/index.js'
 import type { CatalogKeeper } from '../../federation/index.js'
+import type { Failure } from '../limits/redis/store.js'
 import { eraOf, transportOf } from '../reports.js'
 import { VERSION } from '../version.js'
 import { BoundedLabels, OTHER } from './bounded-labels.js'
@@ -21,6 +22,8 @@ export interface MetricsState {
   sources(): readonly SourceReport[]
   /** How many things that were discovered are not served for what is wrong with them. */
   problems(): number
+  /** Whether limits are shared now; `undefined` where they are this process's own. */
+  isStoreUp(): boolean | undefined
 }
 
 /** Servers choose names; a scrape holds thousands of them. */
@@ -45,6 +48,11 @@ export class Metrics {
 
   readonly #limited = this.#meter.createCounter('mcp_junction_limited', {
     description: 'Calls that were beyond their limits.',
+  })
+
+  readonly #uncounted = this.#meter.createCounter('mcp_junction_limit_store_errors', {
+    description:
+      'Calls that were let in or refused because the store of limits did not count them.',
   })
 
   constructor(state: MetricsState) {
@@ -91,6 +99,18 @@ export class Metrics {
       'Things that were discovered and are not served for what is wrong with them.',
       (result) => result.observe(state.problems()),
     )
+    let hadStore = false
+    this.#gauge(
+      'mcp_junction_limit_store_up',
+      'Whether the store of limits can be used now.',
+      (result) => {
+        const isUp = state.isStoreUp()
+        if (isUp !== undefined) result.observe(isUp ? 1 : 0)
+        // What is not observed any more is told as it was.
+        else if (hadStore) result.observe(NaN)
+        hadStore ||= isUp !== undefined
+      },
+    )
   }
 
   configReloaded(outcome: 'applied' | 'refused'): void {
@@ -109,6 +129,10 @@ export class Metrics {
 
   limited(method: string, reason: string): void {
     this.#limited.add(1, { method, reason })
+  }
+
+  uncounted(reason: Failure): void {
+    this.#uncounted.add(1, { reason })
   }
 
   /** Answers a scrape. */

@@ -47,6 +47,8 @@ it('no secret is in a log, an answer, an error, a metric, a report or what comma
   const config = {
     admin: { port: 0, token: secret('admin') },
     sessions: { keys: [SESSION_KEY] },
+    limits: [{ rate: '1000/1s' }],
+    store: { redis: { url: `redis://${secret('user')}:${secret('store')}@127.0.0.1:1` } },
     authentication: { mode: 'strict', apiKeys: [{ name: 'ci', key: secret('api-key') }] },
     authorization: { rules: [{ deny: 'mcp.tool.name == "forbidden"' }] },
     targets: [
@@ -127,8 +129,14 @@ it('no secret is in a log, an answer, an error, a metric, a report or what comma
   })
   await refusedTimes(gateway, 1)
   said.push(await command('validate', '--config', gateway.file))
-  await gateway.reconfigure(`{ "targets": [ "${secret('syntax')}" "${secret('syntax')}`)
+  await gateway.reconfigure({
+    ...config,
+    store: { redis: { url: `redis://:${secret('odd')}/@127.0.0.1:1`, password: secret('key') } },
+  })
   await refusedTimes(gateway, 2)
+  said.push(await command('validate', '--config', gateway.file))
+  await gateway.reconfigure(`{ "targets": [ "${secret('syntax')}" "${secret('syntax')}`)
+  await refusedTimes(gateway, 3)
   said.push(await command('serve', '--config', gateway.file))
   await gateway.stop()
 

@@ -26,6 +26,7 @@ export interface GatewayConfig {
   readonly authorization?: JsonObject
   readonly attributes?: readonly JsonObject[]
   readonly limits?: readonly JsonObject[]
+  readonly store?: JsonObject
   readonly admin?: JsonObject | false
 }
 

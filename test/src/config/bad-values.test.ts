@@ -6,6 +6,9 @@ const target = (rest: string) => `targets: [{ name: a, ${rest} }]`
 describe('a bad value is told by what was expected', () => {
   const url = 'expected an http:// or https:// URL without user name, password or fragment'
   const duration = 'expected a duration such as 250ms, 10s, 5m or 1h'
+  const redisUrl = 'expected a URL such as redis://redis.example.com:6379/0, or rediss:// for TLS'
+  const oddUrl =
+    'expected no more than user, password, host, port and the number of a database; other characters in a password are written %XX, or it stands in "password"'
   const key = 'expected 32 bytes in base64 or hex, such as `openssl rand -base64 32` makes'
 
   it.each([
@@ -77,6 +80,34 @@ describe('a bad value is told by what was expected', () => {
     ['sessions: { max: 0 }', 'sessions.max', 'expected at least 1'],
     ['sessions: { keys: [c2hvcnQ=] }', 'sessions.keys[0]', key],
     [`sessions: { keys: [${'z'.repeat(64)}] }`, 'sessions.keys[0]', key],
+    ['store: {}', 'store.redis', 'is missing'],
+    ['store: { redis: {} }', 'store.redis.url', 'is missing'],
+    ['store: { redis: { url: "h:6379" } }', 'store.redis.url', redisUrl],
+    ['store: { redis: { url: "redis://" } }', 'store.redis.url', redisUrl],
+    ['store: { redis: { url: "redis://:a/b@h" } }', 'store.redis.url', redisUrl],
+    ['store: { redis: { url: "redis://h/zero" } }', 'store.redis.url', oddUrl],
+    ['store: { redis: { url: "redis://h/0?x=y" } }', 'store.redis.url', oddUrl],
+    ['store: { redis: { url: "redis://:%zz@h" } }', 'store.redis.url', oddUrl],
+    [
+      'store: { redis: { url: "redis://:a@h", password: b } }',
+      'store.redis.password',
+      'stands in "url" as well',
+    ],
+    [
+      'store: { redis: { url: "redis://h", tls: { ca: x } } }',
+      'store.redis.tls',
+      'only an address with rediss:// has TLS',
+    ],
+    [
+      'store: { redis: { url: "redis://h", timeout: 0s } }',
+      'store.redis.timeout',
+      'expected a duration above zero, up to 10s',
+    ],
+    [
+      'store: { redis: { url: "redis://h", whenDown: maybe } }',
+      'store.redis.whenDown',
+      'expected "open" or "closed"',
+    ],
     ['listen: { port: -1 }', 'listen.port', 'expected at least 0'],
     ['listen: { port: "65536" }', 'listen.port', 'expected a port number from 0 to 65535'],
     ['listen: { path: /healthz }', 'listen.path', 'this path is taken by the gateway itself'],

@@ -188,6 +188,25 @@ sessions: { idleTimeout: 1m, maxAge: 2h, max: 1 }
     expect(config.sessions).toMatchObject({ idleTimeoutMs: 60_000, maxAgeMs: 7_200_000, max: 1 })
   })
 
+  it.each([
+    ['url: "redis://h"', {}],
+    ['url: "redis://h:6380/2"', { port: 6380, database: 2 }],
+    ['url: "redis://[::1]:6380/"', { host: '::1', port: 6380 }],
+    ['url: "rediss://h", tls: { ca: /ca.pem }', { isTls: true, caFile: '/ca.pem' }],
+    ['url: "redis://me:p%2Fw@h"', { username: 'me', password: 'p/w' }],
+    ['url: "redis://me@h", password: p/w', { username: 'me', password: 'p/w' }],
+    ['url: "redis://h", username: me, password: "${PW}"', { username: 'me', password: 'p w' }],
+    [
+      'url: "redis://h", prefix: "a:", timeout: 1s, whenDown: closed',
+      { prefix: 'a:', timeoutMs: 1_000, whenDown: 'closed' },
+    ],
+  ])('takes a store whose Redis is { %s }', async (text, more) => {
+    const { store } = await load(`store: { redis: { ${text} } }`, { PW: 'p w' })
+    const defaults = { prefix: 'mcp-junction:', timeoutMs: 100, whenDown: 'open' }
+    const server = { host: 'h', port: 6379, isTls: false, database: 0 }
+    expect(store).toEqual({ redis: { ...server, ...defaults, ...more } })
+  })
+
   it.each(['hex', 'base64', 'base64url'] as const)(
     'takes a session key in %s',
     async (encoding) => {

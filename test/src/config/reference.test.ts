@@ -51,6 +51,7 @@ describe('the JSON Schema', () => {
       'authorization',
       'attributes',
       'limits',
+      'store',
       'kubernetes',
       'federation',
       'sessions',
