@@ -67,6 +67,9 @@ export class Backend {
   readonly #connector: Connector
   readonly #sessions: CallerSessions
   readonly #closing = new AbortController()
+  readonly #patience = new BackOff()
+  /** Ends the wait before the next attempt to connect. */
+  #hurry = new AbortController()
   #state: BackendState = { status: 'connecting', since: Date.now() }
   #monitor: UpstreamClient | undefined
   #loseMonitor: (reason: Error) => void = () => undefined
@@ -120,6 +123,13 @@ export class Backend {
       this.#running--
       if (this.#running === 0) this.#onIdle()
     }
+  }
+
+  /** Connects its own session anew, at once; what callers have open at the server stays as it is. */
+  reconnect(): void {
+    this.#patience.reset()
+    this.#hurry.abort()
+    if (this.#state.status === 'ready') this.#loseMonitor(new Error('it is connected anew'))
   }
 
   /** Lets the calls that are running finish, for so long, and closes. Nobody routes new ones here any more. */
@@ -304,13 +314,12 @@ export class Backend {
   }
 
   async #keepMonitor(): Promise<void> {
-    const backOff = new BackOff()
     const { signal } = this.#closing
     while (!signal.aborted) {
-      const reason = await this.#monitorOnce(() => backOff.reset())
+      const reason = await this.#monitorOnce(() => this.#patience.reset())
       this.#monitor = undefined
       if (signal.aborted) return
-      await this.#backOff(backOff, reason)
+      await this.#backOff(reason)
     }
   }
 
@@ -379,11 +388,12 @@ export class Backend {
     }
   }
 
-  async #backOff(backOff: BackOff, error: Error): Promise<void> {
+  async #backOff(error: Error): Promise<void> {
     const wasReady = this.#state.status === 'ready'
-    const waited = backOff.wait(this.#closing.signal)
+    this.#hurry = new AbortController()
+    const waited = this.#patience.wait(AbortSignal.any([this.#closing.signal, this.#hurry.signal]))
     // The first reconnection comes at once, and callers may wait for it; after that, they are told.
-    if (wasReady && backOff.failures === 1) {
+    if (wasReady && this.#patience.failures === 1) {
       this.#setState({ status: 'connecting', since: Date.now() })
     } else if (this.#state.status !== 'closed') {
       const since = this.#state.status === 'unreachable' ? this.#state.since : Date.now()

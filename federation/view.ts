@@ -33,6 +33,11 @@ export interface NameRoute {
   readonly raw: RawObject
 }
 
+/** A tool, prompt, resource or template, its owner, and both its names. */
+export interface InventoryItem extends NameRoute {
+  readonly kind: CatalogKind
+}
+
 export interface View {
   readonly tools: NameIndex
   readonly prompts: NameIndex
@@ -124,6 +129,14 @@ function routeOf({ target, exposed, item }: Named): NameRoute {
   return { target, exposed, original: item.key, raw: item.raw }
 }
 
+/** Everything that a view holds, in the order of its lists. */
+export function* inventoryOf({ tools, prompts, uris }: View): Iterable<InventoryItem> {
+  for (const route of tools.routes) yield { kind: 'tools', ...route }
+  for (const route of prompts.routes) yield { kind: 'prompts', ...route }
+  for (const named of uris.resources) yield { kind: 'resources', ...routeOf(named) }
+  for (const named of uris.templates) yield { kind: 'templates', ...routeOf(named) }
+}
+
 /** Exposed name → who serves it under which name. */
 class NameIndex {
   readonly #kind: ItemKind
@@ -143,6 +156,10 @@ class NameIndex {
 
   get size(): number {
     return this.#exposed.size
+  }
+
+  get routes(): Iterable<NameRoute> {
+    return this.#exposed.values()
   }
 
   /** The owner of an exposed name, and of nothing else. */

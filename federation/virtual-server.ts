@@ -31,8 +31,8 @@ import type { ExposedNames, Permit, PermitItem } from './permit.js'
 import { resourceItem } from './permit.js'
 import type { UriRoute } from './resource-uri.js'
 import { traitsOf } from './tool-traits.js'
-import type { NameRoute, View } from './view.js'
-import { buildView, listResult, permitItem } from './view.js'
+import type { InventoryItem, NameRoute, View } from './view.js'
+import { buildView, inventoryOf, listResult, permitItem } from './view.js'
 
 /** The lists clients can be told have changed; templates are told of as resources. */
 export type ChangedList = 'tools' | 'prompts' | 'resources'
@@ -156,6 +156,11 @@ export class VirtualServer {
 
   unavailable(): readonly Unavailable[] {
     return this.#keepers.flatMap(({ unavailable }) => unavailable ?? [])
+  }
+
+  /** Everything that clients without restrictions are served, and by whom. */
+  inventory(): Iterable<InventoryItem> {
+    return inventoryOf(this.#currentView())
   }
 
   get collisions(): readonly Collision[] {

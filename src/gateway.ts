@@ -14,7 +14,14 @@ import { Access } from './auth/access.js'
 import { Attributes } from './attributes/attributes.js'
 import type { Asker, AttributesOf, Explanation } from './auth/policy.js'
 import { Policy } from './auth/policy.js'
+import type { Principal } from './auth/principal.js'
 import { subjectOf } from './auth/subject.js'
+import { catalogReport, definitionOf } from './admin/catalog-report.js'
+import { configReport } from './admin/config-report.js'
+import { Insight } from './admin/insight.js'
+import { Playground } from './admin/playground.js'
+import { sessionsReport } from './admin/sessions-report.js'
+import { statusReport } from './admin/status-report.js'
 import type { Reach } from './auth/reach.js'
 import { reachOf } from './auth/reach.js'
 import { ReachWatch } from './auth/reach-watch.js'
@@ -28,8 +35,10 @@ import { createApp } from './http/app.js'
 import { BodyLimits } from './http/body-limits.js'
 import { Guards } from './http/guards.js'
 import type { Readiness } from './http/health.js'
+import { InnerDoor } from './http/inner-door.js'
 import type { Listener, ListenerTls } from './http/listener.js'
 import { listen } from './http/listener.js'
+import { RefusedError } from './http/refusal.js'
 import type { TlsSettings } from './http/settings.js'
 import { Admission } from './limits/admission.js'
 import type { Entry, Use } from './limits/limiter.js'
@@ -57,6 +66,7 @@ import {
 } from './telemetry/gateway-log.js'
 import type { Logger } from './telemetry/logging.js'
 import { Metrics } from './telemetry/metrics.js'
+import { Operations } from './telemetry/operations.js'
 import { Redactor } from './telemetry/redactor.js'
 import { VERSION } from './version.js'
 
@@ -102,6 +112,8 @@ export interface GatewayOptions {
   readonly logger: Logger
   /** Hears of every change of a backend: its state, or what its lists hold. */
   readonly onBackend?: (keeper: CatalogKeeper) => void
+  /** Where what is asked is recorded; a new one where none is given. */
+  readonly operations?: Operations
 }
 
 /**
@@ -109,7 +121,8 @@ export interface GatewayOptions {
  * @throws the error of `listen` where the port cannot be had
  */
 export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
-  const { logger } = options
+  const { logger, operations = new Operations() } = options
+  const insight = new Insight(operations)
   const clientInfo: JsonObject = { name: config.federation.serverInfo.name, version: VERSION }
 
   const redactor = new Redactor()
@@ -127,6 +140,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
         logCatalog(logger, keeper)
         guardLog.update(keeper)
         reachWatch.changed()
+        insight.onCatalog(keeper)
         options.onBackend?.(keeper)
         discovery.observe(health)
       },
@@ -154,6 +168,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       onRemoved: (backend) => federation.remove(backend),
       onState: (backend, state) => {
         states.update(backend, state)
+        insight.onState(backend, state)
         federation.onState(backend, state)
       },
       onListChanged: (backend: Backend, kind: ListKind) => federation.onListChanged(backend, kind),
@@ -169,6 +184,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const policy = new Policy(config.authorization, attributesOf, (denial) => {
     logDenial(logger, denial)
     metrics.denied(denial, attributes.metric)
+    insight.refusals.denied({ ...denial, rule: denial.rule && redact(denial.rule) })
   })
   const access = new Access(config, config.listen.path)
   const addresses = new Addresses(config.listen)
@@ -177,15 +193,19 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onStore: (settings, state) => storeLog.update(settings, state),
     onUncounted: (reason) => metrics.uncounted(reason),
   })
-  const counted = (entry: Entry, { method }: Use): Entry => {
-    if (!entry.isAdmitted) metrics.limited(method, entry.reason)
+  const counted = (entry: Entry, principal: Principal, use: Use): Entry => {
+    if (entry.isAdmitted) return entry
+    metrics.limited(use.method, entry.reason)
+    insight.refusals.limited(principal, use, entry.reason)
     return entry
   }
-  const enter = (use: Use): Entry | Promise<Entry> => {
-    const entering = admission.enter(use)
-    if (!(entering instanceof Promise)) return counted(entering, use)
-    return entering.then((entry) => counted(entry, use))
-  }
+  const enterAs =
+    (principal: Principal) =>
+    (use: Use): Entry | Promise<Entry> => {
+      const entering = admission.enter(use)
+      if (!(entering instanceof Promise)) return counted(entering, principal, use)
+      return entering.then((entry) => counted(entry, principal, use))
+    }
   const bodyLimits = new BodyLimits(config.listen.maxBodyBytes)
   const endpointOptions: EndpointOptions = {
     sessions,
@@ -203,8 +223,14 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       address: addresses.of(asker.request),
       headers: asker.request.headers,
       subject: subjectOf(asker.principal, asker.request.headers),
-      enter: admission.isActive ? enter : undefined,
-      requireScopes: (tool) => access.requireScopes(asker.request, asker.principal, tool),
+      enter: admission.isActive ? enterAs(asker.principal) : undefined,
+      requireScopes: (tool) => {
+        const { principal, client, request } = asker
+        const caller = { principal, client, address: addresses.of(request) }
+        access.requireScopes(request, principal, tool, (name, lacking) =>
+          insight.refusals.lackedScopes(caller, name, lacking.join(' ')),
+        )
+      },
     }),
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),
   }
@@ -221,7 +247,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     const targets = [...current.targets, ...found.targets.filter((it) => !written.has(it.name))]
     attributes.update({ attributes: current.attributes, targets })
     bodyLimits.update(targets)
-    logChange(logger, registry.apply(targets))
+    const change = registry.apply(targets)
+    logChange(logger, change)
+    for (const name of change.removed) insight.onRemoved(name)
     const order = targets.map((it) => it.name)
     federation.update(current.federation, order, found.groups)
     reachWatch.changed()
@@ -273,18 +301,47 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   })
   const { host, port, tls } = config.listen
   const listener = await listen(app, host, port, tls && tlsOf(tls, logger))
+  const scheme = tls === undefined ? 'http' : 'https'
+  const url = `${scheme}://${urlHost(host)}:${listener.port}${config.listen.path}`
+  const door = new InnerDoor(app)
+  const playground = new Playground(door, config.listen)
   const admin = await listenForAdmin(config, logger, {
     readiness,
     answerScrape: (request, response) => metrics.answer(request, response),
     reports: {
-      targets: () => targetsReport(federation.keepers, discovery, found.problems),
+      status: () => statusReport({ url, config: current, insight, readiness, sessions, callers }),
+      targets: () =>
+        targetsReport(federation.keepers, discovery, found.problems, (it) =>
+          insight.traffic.of(it),
+        ),
+      catalog: () => catalogReport(federation, insight.changes),
+      sessions: () => sessionsReport(sessions, callers),
+      denials: () => ({ denials: insight.refusals.newest.all }),
+      // Rules are shown as they are written, and may hold what was put into them.
+      config: () => JSON.parse(redact(JSON.stringify(configReport(current)))) as object,
+      operations: () => insight.operationsReport(),
+      history: () => insight.traffic.history(),
+      agents: () => insight.agents.report(),
+    },
+    definition: (kind, target, original) => definitionOf(federation, kind, target, original),
+    watch: (response) => insight.feed.watch(response),
+    reconnect: (name) => {
+      const backend = registry.get(name as TargetName)
+      backend?.reconnect()
+      return backend !== undefined
+    },
+    play: (request, response) => {
+      // Who reaches the main endpoint has to show a certificate; who reaches the page of this machine, nothing.
+      if (tls?.clientCa !== undefined && !isGuarded(config)) {
+        const reason = 'where clients need certificates, the playground needs "admin.token"'
+        throw new RefusedError(403, reason)
+      }
+      return playground.answer(request, response)
     },
   }).catch(async (error: unknown) => {
     await listener.close(0)
     throw error
   })
-  const scheme = tls === undefined ? 'http' : 'https'
-  const url = `${scheme}://${urlHost(host)}:${listener.port}${config.listen.path}`
   logger.info({ url, version: VERSION, targets: config.targets.length }, 'listening')
   logWarnings(logger, config.warnings)
   applyTargets()
@@ -336,6 +393,8 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       sseEndpoint?.close()
       await listener.close(DRAIN_MS)
       await admission.close()
+      insight.close()
+      door.close()
       await admin?.listener.close(0)
       await metrics.close()
       sessions.close()
@@ -375,6 +434,10 @@ async function listenForAdmin(
     logger.warn({ port, reason: reasonOf(error) }, 'no admin listener; "admin" gives another port')
     return undefined
   }
+}
+
+function isGuarded({ admin }: Config): boolean {
+  return admin !== undefined && admin !== false && admin.token !== undefined
 }
 
 function tlsOf(settings: TlsSettings, logger: Logger): ListenerTls {

@@ -4,6 +4,7 @@ import type { Target } from '../backends/index.js'
 import { MODERN_VERSION } from '../backends/index.js'
 import type { Discovery, Problem, TargetHealth } from '../discovery/index.js'
 import type { CatalogKeeper } from '../federation/index.js'
+import type { TargetTraffic } from './admin/traffic.js'
 import type { Readiness } from './http/health.js'
 
 /** The era of a target's protocol, once it is known. */
@@ -48,9 +49,10 @@ export function targetsReport(
   keepers: readonly CatalogKeeper[],
   discovery: Discovery,
   problems: readonly Problem[],
+  trafficOf: (target: string) => TargetTraffic | undefined,
 ): object {
   return {
-    targets: keepers.map(targetReport),
+    targets: keepers.map((it) => targetReport(it, trafficOf(it.backend.target.name))),
     sources: discovery.reports,
     resources: discovery.resources,
     problems: problems.map(({ object, message, isNotice }) => ({
@@ -61,7 +63,7 @@ export function targetsReport(
   }
 }
 
-function targetReport(keeper: CatalogKeeper): object {
+function targetReport(keeper: CatalogKeeper, traffic: TargetTraffic | undefined): object {
   const { backend, catalog, unavailable, unapproved } = keeper
   const { target, state } = backend
   const counts = Object.entries(catalog?.items ?? {}).map(([kind, items]) => [kind, items.length])
@@ -74,6 +76,7 @@ function targetReport(keeper: CatalogKeeper): object {
     since: new Date(state.since).toISOString(),
     ...(unavailable === undefined ? {} : { reason: unavailable.reason }),
     ...(unapproved.length === 0 ? {} : { unapproved }),
+    ...(traffic === undefined ? {} : { traffic }),
     ...(catalog === undefined
       ? {}
       : {
@@ -86,7 +89,7 @@ function targetReport(keeper: CatalogKeeper): object {
 }
 
 /** Where it is, without what may be secret there: queries of URLs, and arguments of programs. */
-function addressOf({ endpoint }: Target): string {
+export function addressOf({ endpoint }: Target): string {
   if (endpoint.kind === 'stdio') return basename(endpoint.command)
   const { origin, pathname } = new URL(endpoint.url)
   return `${origin}${pathname}`

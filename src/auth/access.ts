@@ -48,13 +48,20 @@ export class Access {
   }
 
   /**
-   * Whether the token of whoever calls a tool reaches as far as that.
+   * Whether the token of whoever calls a tool reaches as far as that. `onLacking` hears where it does not.
    * @throws RefusedError 403, or 401 where there is no token, with all scopes that are needed
    */
-  requireScopes(request: IncomingMessage, principal: Principal, tool: () => string): void {
+  requireScopes(
+    request: IncomingMessage,
+    principal: Principal,
+    tool: () => string,
+    onLacking: (tool: string, scopes: readonly string[]) => void,
+  ): void {
     if (this.#toolScopes.isEmpty) return
-    const lacking = this.lackingScopes(principal, tool())
+    const name = tool()
+    const lacking = this.lackingScopes(principal, name)
     if (lacking.length === 0) return
+    onLacking(name, lacking)
     const isNobody = principal.kind === 'anonymous'
     const message = `this needs ${lacking.length === 1 ? 'the scope' : 'the scopes'} ${lacking.join(' ')}`
     const error = isNobody ? undefined : 'insufficient_scope'

@@ -100,6 +100,17 @@ export interface Denial {
   readonly item: PermitItem
   readonly method: string
   readonly attributes: JsonObject
+  /** As it calls itself. */
+  readonly client: Asker['client']
+  readonly address: string
+  /** The rule that denies it, as `deny: …` or `require: …`; `undefined` where no rule allows it. */
+  readonly rule: string | undefined
+}
+
+/** What comes of all rules; `by` is the rule that decided it alone. */
+interface Decision {
+  readonly isAllowed: boolean
+  readonly by?: PolicyRule
 }
 
 /** What a request has of attributes. */
@@ -133,7 +144,7 @@ export class Policy {
   /** What this caller, at this address, may do; `undefined` where nothing is forbidden to anybody. */
   permitFor(asker: Asker, address = ''): Permit | undefined {
     if (this.#rules.length === 0) return undefined
-    const { principal } = asker
+    const { principal, client } = asker
     // A call needs no key, and a list that is known already no more than that.
     let base: RuleInput | undefined
     const input = (): RuleInput => (base ??= inputOf(asker, address))
@@ -147,16 +158,19 @@ export class Policy {
       get key() {
         return key()
       },
-      shows: (item) => this.#decide(item, inList(input(), item)),
+      shows: (item) => this.#decide(item, inList(input(), item)).isAllowed,
       allows: (item, method, params) => {
         const called = this.#inCall(input(), item, method, params)
-        const isAllowed = this.#decide(item, called)
-        const { attributes } = called.mcp
-        if (!isAllowed) this.#onDenied({ principal, item, method, attributes })
+        const { isAllowed, by } = this.#decide(item, called)
+        if (!isAllowed) {
+          const { attributes } = called.mcp
+          const rule = by && `${by.effect}: ${by.rule.text}`
+          this.#onDenied({ principal, item, method, attributes, client, address, rule })
+        }
         return isAllowed
       },
       would: (item, method, params) =>
-        this.#decide(item, this.#inCall(input(), item, method, params)),
+        this.#decide(item, this.#inCall(input(), item, method, params)).isAllowed,
     }
   }
 
@@ -164,8 +178,8 @@ export class Policy {
   explain(asker: Asker, item: PermitItem, method: string, params: JsonObject): Explanation {
     const base = inputOf(asker, '')
     const called = this.#inCall(base, item, method, params)
-    const isShown = this.#decide(item, inList(base, item))
-    const isAllowed = this.#decide(item, called)
+    const { isAllowed: isShown } = this.#decide(item, inList(base, item))
+    const { isAllowed } = this.#decide(item, called)
     beginMetering()
     return {
       isShown,
@@ -184,18 +198,19 @@ export class Policy {
     return withItem(base, item, method, 'call', isJsonObject(given) ? given : {}, attributes)
   }
 
-  #decide({ kind }: PermitItem, input: RuleInput): boolean {
+  #decide({ kind }: PermitItem, input: RuleInput): Decision {
     let hasAllow = false
     let isAllowed = false
     beginMetering()
-    for (const { effect, rule } of this.#rules) {
+    for (const it of this.#rules) {
+      const { effect, rule } = it
       if (effect === 'allow') hasAllow = true
       if (!rule.concerns(kind) || (effect === 'allow' && isAllowed)) continue
       const { canBeTrue, canBeFalse } = rule.decide(input)
       if (effect === 'allow') isAllowed = canBeTrue
-      else if (effect === 'deny' ? !canBeFalse : !canBeTrue) return false
+      else if (effect === 'deny' ? !canBeFalse : !canBeTrue) return { isAllowed: false, by: it }
     }
-    return isAllowed || !hasAllow
+    return { isAllowed: isAllowed || !hasAllow }
   }
 }
 

@@ -1,6 +1,10 @@
-/** The HTTP surface for those who run the gateway: metrics and state. Nothing here is meant for clients. */
+/**
+ * The HTTP surface for those who run the gateway: metrics, state, the page and what it does. Nothing here is meant for
+ * clients. Every answer says that it may be framed, sniffed and read from elsewhere by nobody.
+ */
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -8,7 +12,11 @@ import type { AdminSettings } from './admin-settings.js'
 import { Guards } from './guards.js'
 import type { Readiness } from './health.js'
 import { addHealth } from './health.js'
+import { PageFiles, SECURITY_HEADERS } from './page-files.js'
 import { RefusedError, writeRefusal } from './refusal.js'
+import { requireOwnPage } from './same-origin.js'
+
+type Bindings = { Bindings: HttpBindings }
 
 export interface AdminParts {
   readonly settings: AdminSettings
@@ -16,25 +24,39 @@ export interface AdminParts {
   readonly answerScrape: (request: IncomingMessage, response: ServerResponse) => void
   /** What `/api/v1/<name>` shows, by name. */
   readonly reports: Readonly<Record<string, () => object>>
+  /** One definition of the catalog. */
+  readonly definition: (kind: string, target: string, original: string) => object | undefined
+  /** Sends what happens, as it happens. @throws RefusedError */
+  readonly watch: (response: ServerResponse) => void
+  /** Connects a target anew; `false` where there is none of this name. */
+  readonly reconnect: (target: string) => boolean
+  /** Passes a request on to the main endpoint. @throws RefusedError */
+  readonly play: (request: IncomingMessage, response: ServerResponse) => Promise<void>
 }
 
-export function createAdminApp({
-  settings,
-  readiness,
-  answerScrape,
-  reports,
-}: AdminParts): Hono<{ Bindings: HttpBindings }> {
-  const app = new Hono<{ Bindings: HttpBindings }>()
+const API = '/api/v1'
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
+const NOT_KEPT = { 'cache-control': 'no-store' }
+
+export function createAdminApp(parts: AdminParts): Hono<Bindings> {
+  const { settings, readiness, answerScrape } = parts
+  const app = new Hono<Bindings>()
+  const files = new PageFiles()
   const guards = new Guards({ host: settings.host, allowedHosts: [], allowedOrigins: [] })
   addHealth(app, readiness)
-  app.use(async ({ env: { incoming, outgoing } }, next) => {
+  app.use(async ({ req, env: { incoming, outgoing } }, next) => {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) outgoing.setHeader(name, value)
     try {
       guards.check(incoming)
+      // It asks for the token, and holds nothing of the gateway's.
+      if (incoming.method === 'GET' && files.has(req.path)) {
+        files.answer(req.path, incoming, outgoing)
+        return RESPONSE_ALREADY_SENT
+      }
       checkToken(settings.token, incoming.headers.authorization)
+      if (!READS.has(incoming.method ?? '')) requireOwnPage(incoming)
     } catch (error) {
-      if (!(error instanceof RefusedError)) throw error
-      writeRefusal(outgoing, error)
-      return RESPONSE_ALREADY_SENT
+      return refused(outgoing, error)
     }
     return next()
   })
@@ -42,11 +64,51 @@ export function createAdminApp({
     answerScrape(incoming, outgoing)
     return RESPONSE_ALREADY_SENT
   })
-  for (const [name, report] of Object.entries(reports)) {
-    app.get(`/api/v1/${name}`, (c) => c.json(report(), 200, { 'cache-control': 'no-store' }))
-  }
+  addApi(app, parts)
   app.notFound((c) => c.json({ error: 'nothing here' }, 404))
   return app
+}
+
+function addApi(
+  app: Hono<Bindings>,
+  { reports, definition, watch, reconnect, play }: AdminParts,
+): void {
+  for (const [name, report] of Object.entries(reports)) {
+    app.get(`${API}/${name}`, (c) => c.json(report(), 200, NOT_KEPT))
+  }
+  app.get(`${API}/definition`, (c) => {
+    const { kind = '', target = '', name = '' } = c.req.query()
+    const found = definition(kind, target, name)
+    return found === undefined ? c.json({ error: 'nothing of this name' }, 404) : c.json(found)
+  })
+  app.get(`${API}/events`, ({ env: { outgoing } }) => answering(outgoing, () => watch(outgoing)))
+  app.post(`${API}/targets/:name/reconnect`, (c: Context<Bindings>) => {
+    const isThere = reconnect(c.req.param('name') ?? '')
+    return isThere ? c.json({ ok: true }, 202) : c.json({ error: 'no such target' }, 404)
+  })
+  app.post(`${API}/playground`, ({ env: { incoming, outgoing } }) =>
+    answering(outgoing, () => play(incoming, outgoing)),
+  )
+}
+
+/** Does what answers by itself, and answers for it where it refuses. */
+async function answering(
+  response: ServerResponse,
+  work: () => void | Promise<void>,
+): Promise<Response> {
+  try {
+    await work()
+  } catch (error) {
+    return refused(response, error)
+  }
+  return RESPONSE_ALREADY_SENT
+}
+
+/** @throws what is no refusal */
+function refused(response: ServerResponse, error: unknown): Response {
+  if (!(error instanceof RefusedError)) throw error
+  writeRefusal(response, error)
+  return RESPONSE_ALREADY_SENT
 }
 
 /** @throws RefusedError 401 */

@@ -50,6 +50,10 @@ export class ModernCallers {
     return caller
   }
 
+  get size(): number {
+    return this.#callers.size
+  }
+
   close(): void {
     clearInterval(this.#sweep)
     this.#callers.clear()

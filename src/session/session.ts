@@ -64,8 +64,17 @@ export class Session {
 
   /** For how long nothing was asked, run or listened to, in milliseconds. */
   idleMs(now: number): number {
-    const isBusy = this.#inFlight.size > 0 || [...this.#streams].some((it) => it.isConnected)
-    return isBusy ? 0 : now - this.#usedAt
+    return this.running > 0 || this.isHeard ? 0 : now - this.#usedAt
+  }
+
+  /** Requests under way. */
+  get running(): number {
+    return this.#inFlight.size
+  }
+
+  /** Whether somebody listens to what belongs to no request. */
+  get isHeard(): boolean {
+    return [...this.#streams].some((it) => it.isConnected)
   }
 
   touch(): void {

@@ -110,7 +110,10 @@ it('no secret is in a log, an answer, an error, a metric, a report or what comma
   await say(post(gateway.url, initializeRequest(), { ...KEY, 'mcp-session-id': secret('session') }))
 
   const { url: adminUrl } = gateway.log.find((it) => it['msg'] === 'admin listener') ?? {}
-  for (const path of ['/metrics', '/api/v1/targets', '/nothing']) {
+  const reports = ['status', 'targets', 'catalog', 'sessions', 'denials', 'config', 'operations']
+    .concat('history', 'agents')
+    .map((name) => `/api/v1/${name}`)
+  for (const path of ['/metrics', ...reports, '/nothing']) {
     await say(get(`${String(adminUrl)}${path}`, ADMIN))
     await say(get(`${String(adminUrl)}${path}`, { authorization: `Bearer ${secret('wrong')}` }))
   }

@@ -1,0 +1,40 @@
+/** Histograms of durations, one for each time slot: 40 steps of √2, from a quarter of a millisecond to three minutes. */
+const STEPS = 40
+const SHORTEST_MS = 0.25
+
+export class Durations {
+  readonly #counts: Uint32Array
+
+  constructor(slots: number) {
+    this.#counts = new Uint32Array(slots * STEPS)
+  }
+
+  add(slot: number, ms: number): void {
+    const step = ms <= SHORTEST_MS ? 0 : Math.ceil(2 * Math.log2(ms / SHORTEST_MS))
+    const index = slot * STEPS + Math.min(step, STEPS - 1)
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1
+  }
+
+  clear(slot: number): void {
+    this.#counts.fill(0, slot * STEPS, (slot + 1) * STEPS)
+  }
+
+  /** As long as this share of all took at most, in milliseconds; within a step it is taken to be even. */
+  quantile(slots: readonly number[], share: number): number | undefined {
+    const steps = Array.from({ length: STEPS }, (_, step) =>
+      slots.reduce((sum, slot) => sum + (this.#counts[slot * STEPS + step] ?? 0), 0),
+    )
+    const wanted = steps.reduce((sum, it) => sum + it, 0) * share
+    let seen = 0
+    for (const [step, count] of steps.entries()) {
+      if (count === 0) continue
+      if (seen + count >= wanted) {
+        const upper = SHORTEST_MS * 2 ** (step / 2)
+        const lower = step === 0 ? 0 : upper / Math.SQRT2
+        return Number((lower + ((wanted - seen) / count) * (upper - lower)).toFixed(3))
+      }
+      seen += count
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,107 @@
+/** How many, how well and how fast, over the last while: a ring of time slots whose size never changes. */
+import type { Outcome } from '../telemetry/operations.js'
+import { Durations } from './durations.js'
+
+const OUTCOMES: readonly Outcome[] = ['ok', 'failed', 'denied', 'limited', 'cancelled']
+
+/** One thing that happened. */
+export interface Sample {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly outcome: Outcome
+  readonly durationMs: number
+  readonly upstreamMs: number
+}
+
+/** Latencies are in milliseconds, and `undefined` where nothing happened. */
+export interface Summary {
+  readonly count: number
+  readonly outcomes: Readonly<Record<Outcome, number>>
+  readonly p50: number | undefined
+  readonly p95: number | undefined
+  readonly gateway: { readonly p50: number | undefined; readonly p95: number | undefined }
+  readonly upstream: { readonly p50: number | undefined; readonly p95: number | undefined }
+}
+
+export class Figures {
+  readonly slotMs: number
+  readonly #slots: number
+  /** Which slot of all time each place holds. */
+  readonly #held: Float64Array
+  readonly #counts: Uint32Array
+  readonly #total: Durations
+  readonly #gateway: Durations
+  readonly #upstream: Durations
+
+  constructor(slotMs: number, slots: number) {
+    this.slotMs = slotMs
+    this.#slots = slots
+    this.#held = new Float64Array(slots).fill(-1)
+    this.#counts = new Uint32Array(slots * OUTCOMES.length)
+    this.#total = new Durations(slots)
+    this.#gateway = new Durations(slots)
+    this.#upstream = new Durations(slots)
+  }
+
+  add({ at, outcome, durationMs, upstreamMs }: Sample): void {
+    const place = this.#place(Math.floor(at / this.slotMs))
+    if (place === undefined) return
+    const index = place * OUTCOMES.length + OUTCOMES.indexOf(outcome)
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1
+    this.#total.add(place, durationMs)
+    this.#gateway.add(place, Math.max(0, durationMs - upstreamMs))
+    if (upstreamMs > 0) this.#upstream.add(place, upstreamMs)
+  }
+
+  /** Of the time from `now - lastMs` on, to the length of a slot. */
+  summary(now: number, lastMs: number): Summary {
+    const newest = Math.floor(now / this.slotMs)
+    return this.#summaryOf(newest - Math.ceil(lastMs / this.slotMs) + 1, newest)
+  }
+
+  /** Each slot up to now, the oldest first. */
+  history(now: number): readonly (Summary & { readonly at: number })[] {
+    const newest = Math.floor(now / this.slotMs)
+    return Array.from({ length: this.#slots }, (_, index) => {
+      const slot = newest - this.#slots + 1 + index
+      return { at: slot * this.slotMs, ...this.#summaryOf(slot, slot) }
+    })
+  }
+
+  #summaryOf(from: number, to: number): Summary {
+    const places: number[] = []
+    for (const [place, slot] of this.#held.entries()) {
+      if (slot >= from && slot <= to) places.push(place)
+    }
+    const outcomes = Object.fromEntries(
+      OUTCOMES.map((outcome, offset) => {
+        const of = (place: number) => this.#counts[place * OUTCOMES.length + offset] ?? 0
+        return [outcome, places.reduce((sum, place) => sum + of(place), 0)]
+      }),
+    ) as Record<Outcome, number>
+    const quantiles = (of: Durations) => ({
+      p50: of.quantile(places, 0.5),
+      p95: of.quantile(places, 0.95),
+    })
+    return {
+      count: Object.values(outcomes).reduce((sum, it) => sum + it, 0),
+      outcomes,
+      ...quantiles(this.#total),
+      gateway: quantiles(this.#gateway),
+      upstream: quantiles(this.#upstream),
+    }
+  }
+
+  /** Where a slot is counted, emptied of what was there before; `undefined` for what is too old to be. */
+  #place(slot: number): number | undefined {
+    const place = slot % this.#slots
+    const held = this.#held[place] ?? -1
+    if (held > slot) return undefined
+    if (held < slot) {
+      this.#held[place] = slot
+      this.#counts.fill(0, place * OUTCOMES.length, (place + 1) * OUTCOMES.length)
+      for (const durations of [this.#total, this.#gateway, this.#upstream]) durations.clear(place)
+    }
+    return place
+  }
+}

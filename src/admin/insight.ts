@@ -1,0 +1,71 @@
+/**
+ * What the page knows beyond what is: what went through, who used what, what was denied, how catalogs and targets
+ * changed. All of it is bounded, and lost with the process; metrics and logs are what lasts.
+ */
+import type { Backend, BackendState } from '../../backends/index.js'
+import type { CatalogKeeper } from '../../federation/index.js'
+import type { Operation, Operations } from '../telemetry/operations.js'
+import { Agents } from './agents.js'
+import { CatalogChanges } from './catalog-changes.js'
+import { EventFeed } from './event-feed.js'
+import { Refusals } from './refusals.js'
+import { Traffic } from './traffic.js'
+
+const MAX_TEXT = 256
+
+export class Insight {
+  readonly startedAt = new Date()
+  readonly traffic = new Traffic()
+  readonly agents = new Agents()
+  readonly refusals = new Refusals()
+  readonly changes = new CatalogChanges()
+  readonly feed = new EventFeed()
+  readonly #operations: Operations
+
+  constructor(operations: Operations) {
+    this.#operations = operations
+    operations.subscribe((operation) => {
+      this.traffic.add(operation)
+      this.agents.add(operation)
+      this.feed.tell('operations', () => shown(operation))
+    })
+    this.refusals.newest.subscribe((refusal) => this.feed.tell('denials', () => refusal))
+    this.changes.newest.subscribe((change) => this.feed.tell('catalog', () => change))
+  }
+
+  onState({ target }: Backend, state: BackendState): void {
+    const reason = state.status === 'unreachable' ? { reason: state.reason } : {}
+    this.feed.tell('targets', () => ({ name: target.name, state: state.status, ...reason }))
+  }
+
+  onCatalog(keeper: CatalogKeeper): void {
+    this.changes.update(keeper)
+  }
+
+  onRemoved(name: string): void {
+    this.changes.remove(name)
+    this.feed.tell('targets', () => ({ name, state: 'removed' }))
+  }
+
+  /** `/api/v1/operations`: the newest first. */
+  operationsReport(): object {
+    return { operations: this.#operations.recent().toReversed().map(shown) }
+  }
+
+  close(): void {
+    this.feed.close()
+  }
+}
+
+/** As clients may write as they like, no longer than people read; without the attributes, which rules are for. */
+function shown(operation: Operation): object {
+  const { name, client, principal, durationMs, upstreamMs } = operation
+  return {
+    ...operation,
+    attributes: undefined,
+    name: name.slice(0, MAX_TEXT),
+    client: { name: client.name.slice(0, MAX_TEXT), version: client.version.slice(0, MAX_TEXT) },
+    principal: { ...principal, name: principal.name.slice(0, MAX_TEXT) },
+    gatewayMs: Math.max(0, durationMs - upstreamMs),
+  }
+}
