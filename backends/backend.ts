@@ -148,7 +148,8 @@ export class Backend {
 
   async #call(call: Call): Promise<RawObject> {
     // The result of a task is waited for until there is one (2025-11-25 basic/utilities/tasks).
-    const timeoutMs = call.method === 'tasks/result' ? 0 : this.target.timeouts.callMs
+    const timeoutMs =
+      call.method === 'tasks/result' ? 0 : (call.tool?.timeoutMs ?? this.target.timeouts.callMs)
     for (let attempt = 0; ; attempt++) {
       const client = await this.#sessions.get(call.caller)
       try {

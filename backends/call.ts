@@ -90,6 +90,8 @@ export interface ToolTraits {
   readonly paramHeaders: readonly ParamHeader[]
   /** Whether it can run as a task of 2025-11-25. */
   readonly taskSupport: 'forbidden' | 'optional' | 'required'
+  /** What its calls may take, where that is not what others may. */
+  readonly timeoutMs?: number | undefined
 }
 
 export interface Call {

@@ -17,6 +17,7 @@ export type {
 export { ANONYMOUS } from './call.js'
 export { Cancellation } from './cancellation.js'
 export { headersSchema } from './credentials.js'
+export { durationSchema } from './duration.js'
 export type { AnyBackendError } from './errors.js'
 export { CallCancelledError, reasonOf } from './errors.js'
 export type { LogLevel } from './log-level.js'
@@ -27,7 +28,7 @@ export type { RegistryChange } from './registry.js'
 export { Registry } from './registry.js'
 export type { ListKind, ServerDescription } from './server-description.js'
 export type { Target, TargetName, TargetOptions } from './target.js'
-export { durationSchema, optionFields, prefixSchema, targetSchema } from './target.js'
+export { optionFields, prefixSchema, targetSchema } from './target.js'
 export type { TaskIds, TaskPlace } from './task-calls.js'
 export type {
   ErrorMessage,

@@ -283,7 +283,7 @@ export class ModernClient implements UpstreamClient {
     if (pending?.call.wantsProgress !== true) return
     if (typeof progress !== 'number' || progress <= pending.lastProgress) return
     pending.lastProgress = progress
-    pending.deadline.restart()
+    if (this.#target.timeouts.resetOnProgress) pending.deadline.restart()
     const stripped = withMembers(params, { progressToken: undefined })
     pending.call.notify?.({ method: 'notifications/progress', params: stripped })
   }

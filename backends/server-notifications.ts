@@ -86,7 +86,7 @@ export class ServerNotifications {
     if (heard === undefined || notify === undefined) return
     if (typeof progress !== 'number' || progress <= heard.lastProgress) return
     heard.lastProgress = progress
-    wanted?.deadline.restart()
+    if (this.#session.target.timeouts.resetOnProgress) wanted?.deadline.restart()
     const stripped = withMembers(params, { progressToken: undefined })
     notify({ method: 'notifications/progress', params: stripped })
   }

@@ -7,20 +7,13 @@ import { credentialFields, presented } from './credentials.js'
 import type { Endpoint } from './endpoint.js'
 import { endpointFields } from './endpoint.js'
 import type { UpstreamAuth } from './oauth/settings.js'
+import type { Timeouts } from './timeouts.js'
+import { timeoutsSchema } from './timeouts.js'
 import type { UpstreamTls } from './upstream-tls.js'
 import { upstreamTlsSchema } from './upstream-tls.js'
 
 /** A target's name: `[a-z0-9-]{1,63}`, unique in a snapshot. */
 export type TargetName = string & { readonly __brand: 'TargetName' }
-
-/** Deadlines in milliseconds; 0 means none. Long-lived streams are never cut by `callMs`. */
-export interface Timeouts {
-  readonly connectMs: number
-  readonly openMs: number
-  readonly listMs: number
-  readonly callMs: number
-  readonly idleMs: number
-}
 
 /** How a server is treated, wherever it is. */
 export interface TargetOptions {
@@ -58,48 +51,6 @@ export interface Target extends TargetOptions {
   /** Where it is not as usual. */
   readonly tls?: UpstreamTls | undefined
 }
-
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
-
-const EXPECTED_DURATION = 'expected a duration such as 250ms, 10s, 5m or 1h'
-
-/** What a timer of Node's can wait for; beyond it, it would fire at once. */
-const LONGEST_MS = 2 ** 31 - 1
-
-/** `250ms`, `10s`, `5m`, `1h`, `0s` → milliseconds, up to 24 days. */
-export const durationSchema = z
-  .string(EXPECTED_DURATION)
-  .regex(/^\d{1,9}(ms|s|m|h)$/, EXPECTED_DURATION)
-  .transform((text) => {
-    const unit = /[a-z]+$/.exec(text)?.[0] as keyof typeof UNIT_MS
-    return Number.parseInt(text, 10) * UNIT_MS[unit]
-  })
-  .refine((ms) => ms <= LONGEST_MS, 'expected at most 596h')
-  .meta({ title: 'duration' })
-
-const duration = (fallback: string, meaning: string) =>
-  durationSchema.prefault(fallback).describe(meaning)
-
-const timeoutsSchema = z
-  .strictObject({
-    connect: duration('2s', 'TCP (and TLS) connection to the server.'),
-    open: duration(
-      '10s',
-      'Opening an MCP session: start of the process or connection, and `initialize`.',
-    ),
-    list: duration('10s', 'Each list request while the catalog is filled.'),
-    call: duration('60s', 'A call, reset by each progress notification.'),
-    idle: duration('0s', 'Silence on a stream after which it is taken for dead; 0s: never.'),
-  })
-  .prefault({})
-  .transform(({ connect, open, list, call, idle }): Timeouts => ({
-    connectMs: connect,
-    openMs: open,
-    listMs: list,
-    callMs: call,
-    idleMs: idle,
-  }))
-  .describe('Deadlines for this target; 0s means none.')
 
 const targetNameSchema = z
   .string()

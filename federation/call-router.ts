@@ -180,7 +180,7 @@ export class CallRouter {
         throw new UnknownMethodError(`The tool "${route.exposed}" cannot be called as a task`)
       }
     }
-    return this.#callNamed({ ...call, tool: traitsOf(route.raw) }, route, permit)
+    return this.#callNamed({ ...call, tool: traitsOf(route.raw, route.target) }, route, permit)
   }
 
   async #aboutTask(call: Call, permit: Permit | undefined): Promise<RawObject> {

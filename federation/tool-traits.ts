@@ -1,5 +1,5 @@
 /** What the definition of a tool says to those who call it, and how the definition differs between eras. */
-import type { JsonObject, RawObject, ToolTraits } from '../backends/index.js'
+import type { JsonObject, RawObject, Target, ToolTraits } from '../backends/index.js'
 import {
   BadParamHeaderError,
   isJsonObject,
@@ -8,16 +8,17 @@ import {
   rawMembers,
   withMembers,
 } from '../backends/index.js'
+import { globPattern, matches } from './pattern.js'
 
 const NO_TRAITS: ToolTraits = { paramHeaders: [], taskSupport: 'forbidden' }
 
 const known = new WeakMap<RawObject, ToolTraits>()
 
-/** What a definition says; looked at once. */
-export function traitsOf(tool: RawObject): ToolTraits {
+/** What a definition of this target's says, and the target's configuration of it; looked at once. */
+export function traitsOf(tool: RawObject, target: Target): ToolTraits {
   let traits = known.get(tool)
   if (traits === undefined) {
-    traits = readTraits(tool)
+    traits = readTraits(tool, target)
     known.set(tool, traits)
   }
   return traits
@@ -34,14 +35,24 @@ export function faultOf({ value }: RawObject): string | undefined {
   }
 }
 
-function readTraits(tool: RawObject): ToolTraits {
+function readTraits(tool: RawObject, target: Target): ToolTraits {
   // Where headers do not matter, what is said of them wrongly does not either.
   const paramHeaders = faultOf(tool) === undefined ? paramHeadersOf(tool.value['inputSchema']) : []
   const { execution } = tool.value
   const asked = isJsonObject(execution) ? execution['taskSupport'] : undefined
   const taskSupport = asked === 'optional' || asked === 'required' ? asked : 'forbidden'
-  if (paramHeaders.length === 0 && taskSupport === 'forbidden') return NO_TRAITS
-  return { paramHeaders, taskSupport }
+  const timeoutMs = timeoutOf(tool, target)
+  const isPlain = paramHeaders.length === 0 && taskSupport === 'forbidden'
+  if (isPlain && timeoutMs === undefined) return NO_TRAITS
+  return { paramHeaders, taskSupport, timeoutMs }
+}
+
+function timeoutOf({ value: { name } }: RawObject, { timeouts }: Target): number | undefined {
+  if (typeof name !== 'string') return undefined
+  const fitting = Object.entries(timeouts.toolsMs).find(([glob]) =>
+    matches(globPattern(glob), name),
+  )
+  return fitting?.[1]
 }
 
 /**

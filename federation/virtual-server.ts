@@ -177,7 +177,8 @@ export class VirtualServer {
 
   /** What a tool's definition says to those who call it so. @throws UnknownItemError, AmbiguousItemError */
   traitsOf(call: Pick<Call, 'method' | 'params'>, permit?: Permit): ToolTraits {
-    return traitsOf(this.#router.named('tool', call, permit).raw)
+    const { raw, target } = this.#router.named('tool', call, permit)
+    return traitsOf(raw, target)
   }
 
   /** What a permit is asked about a tool, by its exposed name; `undefined` where there is none. */

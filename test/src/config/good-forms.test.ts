@@ -51,7 +51,7 @@ targets:
     prefix: ''
     include: ['read_*']
     exclude: ['*_admin']
-    timeouts: { connect: 250ms, open: 1s, list: 2m, call: 1h, idle: 0s }
+    timeouts: { connect: 250ms, open: 1s, list: 2m, call: 1h, idle: 0s, tools: { 'index_*': 5m }, resetOnProgress: false }
     roots: true
     era: legacy
     parkCalls: true
@@ -66,7 +66,15 @@ targets:
         prefix: '',
         include: ['read_*'],
         exclude: ['*_admin'],
-        timeouts: { connectMs: 250, openMs: 1000, listMs: 120_000, callMs: 3_600_000, idleMs: 0 },
+        timeouts: {
+          connectMs: 250,
+          openMs: 1000,
+          listMs: 120_000,
+          callMs: 3_600_000,
+          idleMs: 0,
+          toolsMs: { 'index_*': 300_000 },
+          resetOnProgress: false,
+        },
         roots: true,
         era: 'legacy',
         parkCalls: true,
