@@ -6,13 +6,12 @@
 import { setMaxListeners } from 'node:events'
 import { BackOff } from './back-off.js'
 import type { Call, Caller, Era, ReplyTo } from './call.js'
+import { CallSender } from './call-sender.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
 import type { ForeignAnswer, ForeignRequest } from './forwarding.js'
 import type { Account } from './http-door.js'
 import { Connector, VERDICT_MS } from './connector.js'
-import { InputLoop } from './input-loop.js'
-import { ParkedCalls } from './parked-calls.js'
 import {
   BackendUnreachableError,
   isBackendError,
@@ -20,7 +19,6 @@ import {
   UpstreamSessionLostError,
 } from './errors.js'
 import type { ListKind, ServerDescription } from './server-description.js'
-import { bridgeTask, isBridged } from './task-bridge.js'
 import type { Target } from './target.js'
 import type { TaskIds } from './task-calls.js'
 import { mayConcernTask, translateTaskAnswer, translateTaskCall } from './task-calls.js'
@@ -75,8 +73,7 @@ export class Backend {
   #loseMonitor: (reason: Error) => void = () => undefined
   #waiting: (() => void)[] = []
   readonly #noise = new Set<string>()
-  readonly #inputLoop: InputLoop
-  readonly #parkedCalls: ParkedCalls
+  readonly #calls: CallSender
   /** What the server spoke when it was last connected. */
   #lastEra: Era = 'legacy'
   #running = 0
@@ -95,13 +92,17 @@ export class Backend {
     })
     // Each session being opened listens to it.
     setMaxListeners(0, this.#closing.signal)
-    this.#inputLoop = new InputLoop(target)
-    this.#parkedCalls = new ParkedCalls(target)
+    this.#calls = new CallSender(target, this.#sessions, this.#closing.signal)
     this.#connector = new Connector(target, (line) => listener.onStderr(this, context.redact(line)))
   }
 
   get state(): BackendState {
     return this.#state
+  }
+
+  /** How often something was sent again. */
+  get retries(): number {
+    return this.#calls.retries
   }
 
   /** Connects, and connects again whenever the connection is lost, until `close`. */
@@ -116,9 +117,9 @@ export class Backend {
   async call(call: Call): Promise<RawObject> {
     this.#running++
     try {
-      if (!mayConcernTask(call)) return await this.#call(call)
+      if (!mayConcernTask(call)) return await this.#calls.send(call)
       const translated = translateTaskCall(call, this.target.name, this.#context.taskIds)
-      return translated.exposed(await this.#call(translated.call))
+      return translated.exposed(await this.#calls.send(translated.call))
     } finally {
       this.#running--
       if (this.#running === 0) this.#onIdle()
@@ -146,42 +147,17 @@ export class Backend {
     await this.close()
   }
 
-  async #call(call: Call): Promise<RawObject> {
-    // The result of a task is waited for until there is one (2025-11-25 basic/utilities/tasks).
-    const timeoutMs =
-      call.method === 'tasks/result' ? 0 : (call.tool?.timeoutMs ?? this.target.timeouts.callMs)
-    for (let attempt = 0; ; attempt++) {
-      const client = await this.#sessions.get(call.caller)
-      try {
-        if (mayHearUnasked(call)) await client.listen()
-        return await this.#request(client, call, timeoutMs)
-      } catch (error) {
-        if (!(error instanceof UpstreamSessionLostError)) throw error
-        this.#sessions.discard(client)
-        // Refused at the door, so it did not run: once more in a new session, which cannot be stale again.
-        if (attempt > 0) throw error
-      }
-    }
-  }
-
-  /** Between eras, what the server asks in the course of the call has to find another way to the caller. */
-  #request(client: UpstreamClient, call: Call, timeoutMs: number): Promise<RawObject> {
-    if (client.era === call.caller.era) return client.request(call, timeoutMs)
-    return client.era === 'modern'
-      ? this.#inputLoop.run(call, (it) => client.request(it, timeoutMs))
-      : isBridged(call)
-        ? bridgeTask(call, client, timeoutMs)
-        : this.#parkedCalls.run(call, client, timeoutMs)
-  }
-
   /**
    * Asks for a list, through the backend's own session.
    * @throws as `call`
    */
   async list(method: string, params: RawObject): Promise<RawObject> {
-    if (this.#monitor === undefined) throw this.#unreachable()
+    const monitor = (): UpstreamClient => {
+      if (this.#monitor === undefined) throw this.#unreachable()
+      return this.#monitor
+    }
     try {
-      return await this.#monitor.request({ method, params }, this.target.timeouts.listMs)
+      return await this.#calls.ask(monitor, { method, params }, this.target.timeouts.listMs)
     } catch (error) {
       if (error instanceof UpstreamSessionLostError) this.#loseMonitor(error)
       throw error
@@ -198,7 +174,7 @@ export class Backend {
     answer: ResultMessage | ErrorMessage,
   ): Promise<void> {
     const { id } = replyTo
-    if (this.#inputLoop.settle(id, answer)) return
+    if (this.#calls.settle(id, answer)) return
     const client = this.#clientOf(replyTo)
     const text =
       answer.kind === 'error'
@@ -258,7 +234,7 @@ export class Backend {
     if (this.#state.status === 'closed') return
     this.#setState({ status: 'closed', since: Date.now() })
     this.#closing.abort()
-    this.#parkedCalls.close()
+    this.#calls.close()
     this.#loseMonitor(this.#unreachable())
     await Promise.all([this.#monitor?.close(), this.#sessions.close()])
     await this.#connector.close()
@@ -408,16 +384,4 @@ export class Backend {
     for (const wake of this.#waiting.splice(0)) wake()
     this.#listener.onState(this, state)
   }
-}
-
-/**
- * Whether the server may say something about the call that does not come on its answer stream: what becomes of a task
- * does not, and servers that answer with JSON have no such stream.
- */
-function mayHearUnasked({ params, wantsProgress, caller }: Call): boolean {
-  if (wantsProgress || caller.logLevel !== undefined || params.value['task'] !== undefined) {
-    return true
-  }
-  const { sampling, elicitation, roots } = caller.capabilities
-  return sampling !== undefined || elicitation !== undefined || roots !== undefined
 }

@@ -92,6 +92,8 @@ export interface ToolTraits {
   readonly taskSupport: 'forbidden' | 'optional' | 'required'
   /** What its calls may take, where that is not what others may. */
   readonly timeoutMs?: number | undefined
+  /** Whether its calls may run twice: it says so, and is believed. */
+  readonly mayRepeat?: boolean
 }
 
 export interface Call {

@@ -32,10 +32,13 @@ export class BackendProtocolError extends BackendError {
   readonly code = 'ERR_BACKEND_PROTOCOL'
   /** The HTTP status, where that was what the protocol does not allow. */
   readonly status: number | undefined
+  /** When the server wants to be asked again, where it says so. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(target: TargetName, message: string, status?: number) {
+  constructor(target: TargetName, message: string, status?: number, retryAfterMs?: number) {
     super(target, message)
     this.status = status
+    this.retryAfterMs = retryAfterMs
   }
 }
 
@@ -64,6 +67,26 @@ export type AnyBackendError =
 
 export function isBackendError(error: unknown): error is AnyBackendError {
   return error instanceof BackendError
+}
+
+/**
+ * An error of a later request of the same call. What came before has run, so that it must not be taken for one of a call
+ * that did not.
+ */
+export function afterRunning<T>(error: T): T | BackendUnreachableError | BackendProtocolError {
+  if (error instanceof BackendUnreachableError && !error.sent) {
+    return new BackendUnreachableError(error.target, error.message, true, error)
+  }
+  if (!(error instanceof UpstreamSessionLostError)) return error
+  return new BackendProtocolError(error.target, error.message)
+}
+
+/** Why a session had ended before a request was sent in it. */
+export function beforeSending(reason: Error): Error {
+  const wasSent = reason instanceof BackendUnreachableError && reason.sent
+  return wasSent
+    ? new BackendUnreachableError(reason.target, reason.message, false, reason)
+    : reason
 }
 
 /** Why an operation failed, in a few words for a status line: the innermost cause says it best. */

@@ -8,6 +8,7 @@ import {
   isBackendError,
   UpstreamSessionLostError,
 } from './errors.js'
+import { retryAfterMs } from './retry-after.js'
 import type { TargetName } from './target.js'
 import type { Exchange } from './transport.js'
 import type { Message } from './wire/json-rpc.js'
@@ -43,6 +44,7 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
   #sent = false
   #done = false
   #status = 0
+  #retryAfter: string | undefined
   #body: Body = 'none'
   #chunks: Buffer[] = []
   #bytes = 0
@@ -78,8 +80,10 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
     if (encoding !== undefined && encoding !== 'identity') {
       return this.#fail(`sent a body encoded as ${clip(encoding)}, which was not asked for`)
     }
-    if (status < 200 || status > 299) this.#body = 'refusal'
-    else if (status === 202 || status === 204 || this.#options.isAcknowledgement)
+    if (status < 200 || status > 299) {
+      this.#body = 'refusal'
+      this.#retryAfter = single(headers['retry-after'])
+    } else if (status === 202 || status === 204 || this.#options.isAcknowledgement)
       this.#body = 'none'
     else if (contentType === 'application/json') this.#body = 'json'
     else if (contentType === 'text/event-stream') this.#body = 'sse'
@@ -204,7 +208,14 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
 
   #fail(what: string, status?: number): void {
     this.#settle(() =>
-      this.#exchange.onError(new BackendProtocolError(this.#target, `the server ${what}`, status)),
+      this.#exchange.onError(
+        new BackendProtocolError(
+          this.#target,
+          `the server ${what}`,
+          status,
+          retryAfterMs(this.#retryAfter),
+        ),
+      ),
     )
     this.#controller?.abort(new Error(what))
   }

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Call } from './call.js'
-import { BackendProtocolError, CallCancelledError } from './errors.js'
+import { afterRunning, BackendProtocolError, CallCancelledError } from './errors.js'
 import { modernCapabilities, refusalOf } from './server-requests.js'
 import type { Target } from './target.js'
 import type { ErrorMessage, RequestId, ResultMessage } from './wire/json-rpc.js'
@@ -48,7 +48,9 @@ export class InputLoop {
   async run(call: Call, send: (call: Call) => Promise<RawObject>): Promise<RawObject> {
     let current = call
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const result = await send(current)
+      const result = await send(current).catch((error: unknown) => {
+        throw round === 0 ? error : afterRunning(error)
+      })
       if (result.value['resultType'] !== 'input_required') return result
       const members = rawMembers(result.text)
       const requests = members.get('inputRequests')

@@ -4,7 +4,13 @@
  * session; it knows no transport and no catalog.
  */
 import type { Caller } from './call.js'
-import { BackendProtocolError, BackendUnreachableError, reasonOf } from './errors.js'
+import {
+  afterRunning,
+  BackendProtocolError,
+  BackendUnreachableError,
+  beforeSending,
+  reasonOf,
+} from './errors.js'
 import type { LogLevel } from './log-level.js'
 import { forwardedHeaders } from './credentials.js'
 import type { Pending, RequestOptions } from './pending-requests.js'
@@ -132,7 +138,7 @@ export class LegacyClient implements UpstreamClient {
   async request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     const transport = this.#transport
     if (transport === undefined || this.#closeReason !== undefined) {
-      throw this.#closeReason ?? this.#closedByUs()
+      throw beforeSending(this.#closeReason ?? this.#closedByUs())
     }
     return this.#pending.open(options, timeoutMs, (pending) => {
       const text = requestText(pending.id, options.method, paramsWithToken(options, pending.id))
@@ -336,7 +342,8 @@ export class LegacyClient implements UpstreamClient {
   #end(reason: Error): boolean {
     if (this.#closeReason !== undefined) return false
     this.#closeReason = reason
-    this.#pending.failAll(reason)
+    // Whatever ended the session: what was sent in it may have run.
+    this.#pending.failAll(afterRunning(reason))
     return true
   }
 

@@ -5,8 +5,10 @@
  */
 import { forwardedHeaders } from './credentials.js'
 import {
+  afterRunning,
   BackendProtocolError,
   BackendUnreachableError,
+  beforeSending,
   CallCancelledError,
   reasonOf,
 } from './errors.js'
@@ -91,7 +93,7 @@ export class ModernClient implements UpstreamClient {
   async request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     const transport = this.#transport
     if (transport === undefined || this.#closeReason !== undefined) {
-      throw this.#closeReason ?? this.#closedByUs()
+      throw beforeSending(this.#closeReason ?? this.#closedByUs())
     }
     const result = await this.#pending.open(options, timeoutMs, (pending) => {
       const params = this.#stamped(options, pending.id)
@@ -324,7 +326,8 @@ export class ModernClient implements UpstreamClient {
   #end(reason: Error): void {
     this.#listening?.close()
     this.#closeReason ??= reason
-    this.#pending.failAll(reason)
+    // Whatever ended the session: what was sent in it may have run.
+    this.#pending.failAll(afterRunning(reason))
   }
 
   #protocolError(message: string): BackendProtocolError {

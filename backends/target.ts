@@ -7,6 +7,8 @@ import { credentialFields, presented } from './credentials.js'
 import type { Endpoint } from './endpoint.js'
 import { endpointFields } from './endpoint.js'
 import type { UpstreamAuth } from './oauth/settings.js'
+import type { Retries } from './retries.js'
+import { retriesSchema } from './retries.js'
 import type { Timeouts } from './timeouts.js'
 import { timeoutsSchema } from './timeouts.js'
 import type { UpstreamTls } from './upstream-tls.js'
@@ -21,6 +23,7 @@ export interface TargetOptions {
   readonly include: readonly string[]
   readonly exclude: readonly string[]
   readonly timeouts: Timeouts
+  readonly retries: Retries
   /** Whether clients' roots are told to this server. */
   readonly roots: boolean
   /** What the server speaks; `auto` finds out. */
@@ -75,6 +78,7 @@ export const optionFields = {
     .prefault([])
     .describe('Globs over the original names of tools and prompts to leave out.'),
   timeouts: timeoutsSchema,
+  retries: retriesSchema,
   roots: z
     .boolean()
     .prefault(false)

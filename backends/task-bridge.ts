@@ -4,6 +4,7 @@
  * it is there.
  */
 import type { Call } from './call.js'
+import { afterRunning } from './errors.js'
 import { extendsTasks } from './server-requests.js'
 import { RELATED_TASK } from './task-calls.js'
 import type { UpstreamClient } from './upstream-client.js'
@@ -68,7 +69,11 @@ async function make(call: Call, client: UpstreamClient, timeoutMs: number): Prom
     return withMembers(inDialect(raw), { resultType: '"task"' })
   }
   const about = RawJson.fromValue<JsonObject>({ taskId: task['taskId'] ?? null })
-  return client.request({ ...call, method: 'tasks/result', params: about }, 0)
+  try {
+    return await client.request({ ...call, method: 'tasks/result', params: about }, 0)
+  } catch (error) {
+    throw afterRunning(error)
+  }
 }
 
 /** A task with what it came to, where it has come to something. */

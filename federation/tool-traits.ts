@@ -42,9 +42,15 @@ function readTraits(tool: RawObject, target: Target): ToolTraits {
   const asked = isJsonObject(execution) ? execution['taskSupport'] : undefined
   const taskSupport = asked === 'optional' || asked === 'required' ? asked : 'forbidden'
   const timeoutMs = timeoutOf(tool, target)
-  const isPlain = paramHeaders.length === 0 && taskSupport === 'forbidden'
+  const mayRepeat = target.retries.annotated && saysItMayRepeat(tool)
+  const isPlain = paramHeaders.length === 0 && taskSupport === 'forbidden' && !mayRepeat
   if (isPlain && timeoutMs === undefined) return NO_TRAITS
-  return { paramHeaders, taskSupport, timeoutMs }
+  return { paramHeaders, taskSupport, timeoutMs, mayRepeat }
+}
+
+function saysItMayRepeat({ value: { annotations } }: RawObject): boolean {
+  if (!isJsonObject(annotations)) return false
+  return annotations['readOnlyHint'] === true || annotations['idempotentHint'] === true
 }
 
 function timeoutOf({ value: { name } }: RawObject, { timeouts }: Target): number | undefined {

@@ -39,7 +39,8 @@ type Answers = {
 const ANSWERS: Answers = {
   ERR_BACKEND_UNREACHABLE: (error) => ofTarget(error, 'cannot be reached', 'unreachable'),
   ERR_BACKEND_TIMEOUT: (error) => ofTarget(error, 'timed out', 'timeout'),
-  ERR_BACKEND_PROTOCOL: (error) => ofTarget(error, 'gave no valid answer', 'protocol'),
+  ERR_BACKEND_PROTOCOL: (error) =>
+    ofTarget(error, 'gave no valid answer', 'protocol', error.retryAfterMs),
   ERR_BACKEND_CREDENTIALS: (error) => ofTarget(error, 'cannot be called', 'credentials'),
   ERR_UPSTREAM_SESSION_LOST: (error) => ofTarget(error, 'lost our session', 'session-lost'),
   ERR_CALL_CANCELLED: (error) => ofTarget(error, 'was told to stop', 'cancelled'),
@@ -89,8 +90,17 @@ export function toJsonRpcError(
   return new JsonRpcError(ErrorCode.InternalError, 'internal error in the gateway')
 }
 
-function ofTarget(error: AnyBackendError, what: string, reason: string): JsonRpcError {
-  const data: JsonObject = { target: error.target, reason }
+function ofTarget(
+  error: AnyBackendError,
+  what: string,
+  reason: string,
+  retryAfterMs?: number,
+): JsonRpcError {
+  const data: JsonObject = {
+    target: error.target,
+    reason,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  }
   return new JsonRpcError(
     ErrorCode.InternalError,
     `The MCP server "${error.target}" ${what}: ${error.message}`,

@@ -72,6 +72,14 @@ export class Metrics {
         })
       }
     })
+    const retries = this.#meter.createObservableCounter('mcp_junction_retries', {
+      description: 'Requests that a target was sent again.',
+    })
+    retries.addCallback((result) => {
+      for (const { backend } of state.keepers()) {
+        result.observe(backend.retries, { target: backend.target.name })
+      }
+    })
     this.#gauge('mcp_junction_catalog_items', 'Items in the list of a target.', (result) => {
       for (const { backend, catalog } of state.keepers()) {
         for (const [kind, items] of Object.entries(catalog?.items ?? {})) {

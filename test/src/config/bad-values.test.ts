@@ -75,6 +75,16 @@ describe('a bad value is told by what was expected', () => {
     ['targets: {}', 'targets', 'expected a list, found a mapping'],
     [target('mcp: { host: h }, timeouts: { call: 5 s }'), 'targets[0].timeouts.call', duration],
     [target('mcp: { host: h }, timeouts: { call: 5 }'), 'targets[0].timeouts.call', duration],
+    [
+      target('mcp: { host: h }, retries: { on: [timeout] }'),
+      'targets[0].retries.on[0]',
+      'expected "connect-failure", "reset" or a status from "400" to "599"',
+    ],
+    [
+      target('mcp: { host: h }, retries: { attempts: 11 }'),
+      'targets[0].retries.attempts',
+      'expected at most 10',
+    ],
     ['sessions: { idleTimeout: soon }', 'sessions.idleTimeout', duration],
     ['sessions: { maxAge: 0s }', 'sessions.maxAge', 'expected a duration above zero'],
     ['sessions: { max: 0 }', 'sessions.max', 'expected at least 1'],

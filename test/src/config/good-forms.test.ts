@@ -52,6 +52,7 @@ targets:
     include: ['read_*']
     exclude: ['*_admin']
     timeouts: { connect: 250ms, open: 1s, list: 2m, call: 1h, idle: 0s, tools: { 'index_*': 5m }, resetOnProgress: false }
+    retries: { attempts: 3, on: [reset, '503', 500], backoff: 1s, annotated: true, budget: 50 }
     roots: true
     era: legacy
     parkCalls: true
@@ -74,6 +75,13 @@ targets:
           idleMs: 0,
           toolsMs: { 'index_*': 300_000 },
           resetOnProgress: false,
+        },
+        retries: {
+          attempts: 3,
+          on: ['reset', '503', '500'],
+          backoffMs: 1000,
+          annotated: true,
+          budget: 0.5,
         },
         roots: true,
         era: 'legacy',
