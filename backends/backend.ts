@@ -165,6 +165,18 @@ export class Backend {
   }
 
   /**
+   * Whether an answer to a request of that server's can be delivered from this process. What a child process asked, or an
+   * older server through a stream of its own, or we on behalf of a newer one, only the process that heard it can.
+   */
+  reaches(replyTo: ReplyTo): boolean {
+    return (
+      this.#calls.isWaitingFor(replyTo.id) ||
+      this.#clientOf(replyTo) !== undefined ||
+      this.#connector.reaches(replyTo)
+    )
+  }
+
+  /**
    * Sends to a server what a caller answers to a request of that server's. Another process may have relayed the
    * request; over HTTP its session is reached all the same. What cannot be delivered any more is dropped.
    */
@@ -241,16 +253,18 @@ export class Backend {
   }
 
   /** The session that a server's request came from, where this process holds it. */
-  #clientOf({ sessionKey, upstreamSessionId }: ReplyTo): UpstreamClient | undefined {
+  #clientOf({ sessionKey, connection }: ReplyTo): UpstreamClient | undefined {
     const isOurs = sessionKey === MONITOR
     const client = isOurs ? this.#monitor : this.#sessions.openClient(sessionKey)
-    return client?.sessionId === upstreamSessionId ? client : undefined
+    return client?.connection === connection ? client : undefined
   }
 
   async #tell(replyTo: ReplyTo, text: string, subject: Caller['subject']): Promise<void> {
     const client = this.#clientOf(replyTo)
     if (client !== undefined) return client.reply(text)
-    await this.#connector.tell(replyTo.upstreamSessionId, text, subject)
+    if (this.#connector.reaches(replyTo)) {
+      await this.#connector.tell(replyTo.upstreamSessionId, text, subject)
+    }
   }
 
   /** A server that is just being started again is worth waiting for; one that failed to start is not. */

@@ -84,6 +84,11 @@ export class CallSender {
     }
   }
 
+  /** Whether an answer of this id is waited for in this process. */
+  isWaitingFor(id: RequestId): boolean {
+    return this.#inputLoop.isWaitingFor(id)
+  }
+
   /** Hands over what a caller answers. Returns false where the question was none of ours. */
   settle(id: RequestId, answer: ResultMessage | ErrorMessage): boolean {
     return this.#inputLoop.settle(id, answer)

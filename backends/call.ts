@@ -72,6 +72,8 @@ export interface ReplyTo {
   readonly sessionKey: string
   /** What any process can reach that session by; absent for a child process. */
   readonly upstreamSessionId: string | undefined
+  /** The connection that it came over: ids of servers' requests are small numbers, and another may have asked the same. */
+  readonly connection: string
   readonly id: RequestId
   /** The server's token for progress on its own request. */
   readonly progressToken: RequestId | undefined

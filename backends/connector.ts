@@ -3,13 +3,14 @@
  * and opens clients accordingly.
  */
 import { Pool } from 'undici'
-import type { Era, SubjectToken } from './call.js'
+import type { Era, ReplyTo, SubjectToken } from './call.js'
 import { BackendProtocolError, BackendTimeoutError, BackendUnreachableError } from './errors.js'
 import type { ForeignAnswer, ForeignRequest } from './forwarding.js'
 import { forward } from './forwarding.js'
 import type { Account, HttpDoor } from './http-door.js'
 import { TokenDoor } from './http-door.js'
 import { HttpTransport } from './http-transport.js'
+import { NO_CONNECTION } from './input-loop.js'
 import { LegacyClient } from './legacy-client.js'
 import { ModernClient, NotModernError } from './modern-client.js'
 import { ModernHttpTransport } from './modern-http-transport.js'
@@ -103,9 +104,16 @@ export class Connector {
     }
   }
 
+  /** Whether a session can be reached that this process did not open. */
+  reaches({ connection }: ReplyTo): boolean {
+    const { endpoint } = this.#target
+    const isStreamable = endpoint.kind === 'http' && endpoint.protocol === 'streamable'
+    return isStreamable && !this.#speaksSse && connection !== NO_CONNECTION
+  }
+
   /**
-   * Sends what has no answer to a session that another process opened, for this caller. What cannot be delivered is
-   * dropped.
+   * Sends what has no answer to a session that another process opened, for this caller; without an id, to a server that
+   * keeps no sessions. What cannot be delivered is dropped.
    */
   async tell(
     sessionId: string | undefined,
@@ -113,7 +121,7 @@ export class Connector {
     subject: SubjectToken | undefined,
   ): Promise<void> {
     const { endpoint } = this.#target
-    if (endpoint.kind !== 'http' || sessionId === undefined) return
+    if (endpoint.kind !== 'http') return
     const channel = { onMessage() {}, onClose() {}, onGap() {}, onNoise() {} }
     const door = this.#door(() => subject)
     await HttpTransport.resume(this.#target, endpoint.url, door, sessionId, channel).notify(text)

@@ -59,7 +59,7 @@ export class HttpTransport implements Transport {
     target: Target,
     url: string,
     door: HttpDoor,
-    sessionId: string,
+    sessionId: string | undefined,
     channel: Channel,
   ): HttpTransport {
     const transport = new HttpTransport(target, url, door, channel)

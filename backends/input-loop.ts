@@ -26,6 +26,9 @@ const MAX_ROUNDS = 10
 const PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1_000
 
+/** What this asks, the server never hears of: the answer is wanted in this process and nowhere else. */
+export const NO_CONNECTION = ''
+
 type Answer = ResultMessage | ErrorMessage
 
 export class InputLoop {
@@ -34,6 +37,10 @@ export class InputLoop {
 
   constructor(target: Target) {
     this.#target = target
+  }
+
+  isWaitingFor(id: RequestId): boolean {
+    return this.#waiting.has(id)
   }
 
   /** Hands over what a caller answers. Returns false where the question was none of ours. */
@@ -108,6 +115,7 @@ export class InputLoop {
         target: this.#target.name,
         sessionKey: '',
         upstreamSessionId: undefined,
+        connection: NO_CONNECTION,
         id,
         progressToken: undefined,
       }

@@ -3,6 +3,7 @@
  * and progress token of this hop, and takes them off again on the way back. One instance is one upstream
  * session; it knows no transport and no catalog.
  */
+import { randomUUID } from 'node:crypto'
 import type { Caller } from './call.js'
 import {
   afterRunning,
@@ -64,6 +65,7 @@ const MAX_REPLIES = 256
 
 export class LegacyClient implements UpstreamClient {
   readonly era = 'legacy'
+  readonly connection = randomUUID()
   readonly #target: Target
   readonly #introduction: Introduction
   readonly #listener: ClientListener
@@ -299,7 +301,8 @@ export class LegacyClient implements UpstreamClient {
     if ((unanswered?.size ?? 0) >= MAX_ASKED) return this.reply(errorText(id, TOO_MANY))
     const { target, sessionKey } = { target: this.#target.name, ...this.#introduction }
     const progressToken = progressTokenOf(params)
-    const replyTo = { target, sessionKey, upstreamSessionId: this.sessionId, id, progressToken }
+    const { connection, sessionId: upstreamSessionId } = this
+    const replyTo = { target, sessionKey, upstreamSessionId, connection, id, progressToken }
     const asked = this.#elicitations.asked(params, pending?.call.caller)
     // Its completion may come outside of calls.
     if (asked !== params) void this.listen()

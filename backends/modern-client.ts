@@ -3,6 +3,7 @@
  * own body, and its result says of which kind it is. There is no session: one instance serves all callers of a
  * server, or of a child process.
  */
+import { randomUUID } from 'node:crypto'
 import { forwardedHeaders } from './credentials.js'
 import {
   afterRunning,
@@ -39,6 +40,7 @@ const INCONCLUSIVE: ReadonlySet<number> = new Set([401, 403, 407, 408, 429])
 export class ModernClient implements UpstreamClient {
   readonly era = 'modern'
   readonly sessionId = undefined
+  readonly connection = randomUUID()
   readonly #target: Target
   readonly #introduction: Introduction
   readonly #listener: ClientListener

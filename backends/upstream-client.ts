@@ -21,6 +21,8 @@ export interface UpstreamClient {
   readonly server: ServerDescription
   /** The id that the server gave this session, over HTTP. */
   readonly sessionId: string | undefined
+  /** Tells this connection from all others, those of other processes too. */
+  readonly connection: string
   /**
    * Sends a request and waits for its result. `timeoutMs` 0 waits for ever; each progress notification starts
    * the time anew.

@@ -286,6 +286,11 @@ export class VirtualServer {
     return { ...route, backend: keeper.backend }
   }
 
+  /** Whether an answer to a request of a server's can be delivered from this process. */
+  reaches(replyTo: ReplyTo): boolean {
+    return this.#options.keepers().get(replyTo.target)?.backend.reaches(replyTo) === true
+  }
+
   /** Delivers what a client answers to a request of a server's. */
   async answer(
     caller: Caller,

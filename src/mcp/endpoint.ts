@@ -4,7 +4,7 @@
  * hands the rest to the edge of its era.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Message, RequestMessage } from '../../backends/index.js'
+import type { Message, RequestId, RequestMessage } from '../../backends/index.js'
 import {
   ErrorCode,
   InvalidMessageError,
@@ -23,8 +23,10 @@ import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
 import { classify, isServedVersionHeader, negotiateVersion } from './classify.js'
+import { readEventId } from './event-ids.js'
 import { KeepAlive } from './event-stream.js'
-import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
+import { answerRequest, belongsElsewhere, hearAnswer, hearNotification } from './legacy.js'
+import { answerForLostStream } from './lost-streams.js'
 import { openSession } from './open-session.js'
 import { answering, messagesIn, requireAccept, requireContentType, requireRoom } from './request.js'
 import { ModernEndpoint } from './modern-endpoint.js'
@@ -54,6 +56,10 @@ const BATCH_VERSION = '2025-03-26'
 /** Clients from this revision on know an event without data. Revisions are dates, so they compare as text. */
 const PRIMED_SINCE = '2025-11-25'
 const MAX_BATCH = 100
+const LISTS = ['tools', 'prompts', 'resources'] as const
+/** Nothing has been done with it, so whoever is between may send it again at once. */
+const ELSEWHERE =
+  'another process of this gateway asked for this answer, or one that is gone; send it again'
 
 export class McpEndpoint {
   readonly #options: EndpointOptions
@@ -205,12 +211,16 @@ export class McpEndpoint {
     terms: Terms,
   ): void {
     if (message.kind !== 'request') {
+      const { tokens } = this.#options
+      if (message.kind !== 'notification' && belongsElsewhere(server, session, message, tokens)) {
+        throw new RefusedError(503, ELSEWHERE, { headers: { 'retry-after': '0' } })
+      }
       this.#hear(message, server, session)
       response.writeHead(202).end()
       return
     }
     requireScopes(terms, server, message)
-    const reply = this.#reply(response, session, 1, false)
+    const reply = this.#reply(response, session, [message.id], false)
     this.#answer(message, reply, server, session, terms)
   }
 
@@ -233,11 +243,10 @@ export class McpEndpoint {
         requireScopes(terms, server, message)
       }
     }
-    const answered = messages.filter(
-      (it) => it instanceof InvalidMessageError || it.kind === 'request',
+    const ids = messages.flatMap((it) =>
+      it instanceof InvalidMessageError || it.kind === 'request' ? [it.id] : [],
     )
-    const reply =
-      answered.length === 0 ? undefined : this.#reply(response, session, answered.length, true)
+    const reply = ids.length === 0 ? undefined : this.#reply(response, session, ids, true)
     for (const message of messages) {
       if (message instanceof InvalidMessageError) {
         reply?.answer(errorText(message.id, new JsonRpcError(message.rpcCode, message.message)))
@@ -250,11 +259,12 @@ export class McpEndpoint {
   #reply(
     response: ServerResponse,
     session: Session,
-    awaited: number,
+    ids: readonly (RequestId | undefined)[],
     isBatch: boolean,
   ): PostResponse {
-    const open = (): ResumableStream => this.#streamsOf(session).open()
-    return new PostResponse(response, this.#keepAlive, open, awaited, isBatch)
+    const open = (): ResumableStream =>
+      this.#streamsOf(session).open(ids.filter((id) => id !== undefined))
+    return new PostResponse(response, this.#keepAlive, open, ids.length, isBatch)
   }
 
   #hear(message: Exclude<Message, RequestMessage>, server: VirtualServer, session: Session): void {
@@ -293,12 +303,18 @@ export class McpEndpoint {
     const session = this.#session(request, name, principal)
     const streams = this.#streamsOf(session)
     const lastEventId = request.headers['last-event-id']
-    const resumed = typeof lastEventId === 'string' ? streams.find(lastEventId) : undefined
-    const stream = resumed?.stream ?? streams.open()
-    if (resumed === undefined) {
+    const last = typeof lastEventId === 'string' ? readEventId(lastEventId) : undefined
+    const resumed = last === undefined ? undefined : streams.find(last)
+    if (last?.calls !== undefined && resumed === undefined) {
+      return answerForLostStream(response, last, streams.maySendOn(last))
+    }
+    const stream = resumed ?? streams.open()
+    if (resumed === undefined || last === undefined) {
       this.#general.add(stream)
       stream.connect(response)
-    } else stream.resume(response, resumed.sequence)
+      // Whatever was said on the stream that it had before may have been missed.
+      if (last !== undefined) for (const text of allChanged(session)) stream.send(text)
+    } else stream.resume(response, last.sequence)
     // The stream of a call that is resumed carries what belongs to that call and nothing else.
     if (this.#general.has(stream)) {
       const { permit } = this.#terms(request, response, principal, session)
@@ -372,6 +388,13 @@ export class McpEndpoint {
     }
     return session
   }
+}
+
+/** That every list which the client was promised to hear of has changed. */
+function allChanged({ seed }: Session): readonly string[] {
+  return LISTS.filter((list) => seed.promised.includes(list)).map((list) =>
+    notificationText(`notifications/${list}/list_changed`),
+  )
 }
 
 function sessionHeader(request: IncomingMessage): string | undefined {

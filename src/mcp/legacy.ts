@@ -114,6 +114,17 @@ export function hearAnswer(
   }
 }
 
+/** Whether an answer belongs to a question that this process cannot pass it on to, and another of ours may. */
+export function belongsElsewhere(
+  server: VirtualServer,
+  session: Session,
+  { id }: ResultMessage | ErrorMessage,
+  tokens: ReplyTokens,
+): boolean {
+  const replyTo = id === undefined ? undefined : tokens.open(session, id)
+  return replyTo !== undefined && !server.reaches(replyTo)
+}
+
 /** Nobody can be told what becomes of it. What is wrong with what the client said is no fault of ours. */
 function unawaited(work: Promise<void>, onInternalError: (error: unknown) => void): void {
   work.catch((error: unknown) => toJsonRpcError(error, onInternalError))

@@ -3,9 +3,11 @@
  * that names the stream and its place, the last of them are kept, and a client that comes back with the id of
  * the last event it saw gets what it missed, on this stream's terms and no other's.
  */
-import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
+import type { RequestId } from '../../backends/index.js'
 import { sseMessage } from '../../backends/index.js'
+import type { EventId } from './event-ids.js'
+import { eventIdOf, newKeeper, streamName } from './event-ids.js'
 import { EventStream } from './event-stream.js'
 
 /** What is kept for a client that may come back. Beyond it the oldest is forgotten. */
@@ -52,7 +54,8 @@ export class ResumableStream {
   connect(response: ServerResponse): void {
     this.#take(response)
     if (!this.#isPrimed) return
-    this.#connection?.write(`id: ${this.#name}.${this.#sequence}\nretry: ${RETRY_MS}\ndata: \n\n`)
+    const id = eventIdOf(this.#name, this.#sequence)
+    this.#connection?.write(`id: ${id}\nretry: ${RETRY_MS}\ndata: \n\n`)
   }
 
   /** Goes on, on another connection, behind the event of this number. */
@@ -66,7 +69,8 @@ export class ResumableStream {
 
   send(text: string): void {
     const sequence = ++this.#sequence
-    const event = { sequence, text: `id: ${this.#name}.${sequence}\n${sseMessage(text)}` }
+    const id = eventIdOf(this.#name, sequence)
+    const event = { sequence, text: `id: ${id}\n${sseMessage(text)}` }
     this.#keep(event)
     if (this.#connection === undefined) return
     // Whoever cannot keep up is cut off, and comes back for what it missed.
@@ -113,26 +117,30 @@ export class ResumableStreams {
   readonly #isPrimed: boolean
   readonly #streams = new Map<string, ResumableStream>()
   /** An id from another process, or from before a restart, must not name a stream of this one. */
-  readonly #prefix = randomBytes(6).toString('hex')
+  readonly #keeper = newKeeper()
   #lastName = 0
 
   constructor(isPrimed: boolean) {
     this.#isPrimed = isPrimed
   }
 
-  open(): ResumableStream {
-    const name = `${this.#prefix}-${++this.#lastName}`
+  /** `calls` are those that it answers; absent for what belongs to none. */
+  open(calls?: readonly RequestId[]): ResumableStream {
+    const name = streamName(this.#keeper, ++this.#lastName, calls)
     const stream = new ResumableStream(name, this.#isPrimed)
     this.#streams.set(name, stream)
     this.#forget()
     return stream
   }
 
-  /** The stream of an event id, and the place of the event in it; `undefined` for an id that is not known here. */
-  find(eventId: string): { stream: ResumableStream; sequence: number } | undefined {
-    const [, name, sequence] = /^([0-9a-f]{12}-\d{1,15})\.(\d{1,15})$/.exec(eventId) ?? []
-    const stream = name === undefined ? undefined : this.#streams.get(name)
-    return stream === undefined ? undefined : { stream, sequence: Number(sequence) }
+  /** The stream of an event; `undefined` where it is not held here. */
+  find({ stream }: EventId): ResumableStream | undefined {
+    return this.#streams.get(stream)
+  }
+
+  /** Whether another process may hold the stream of an event, and the client can be sent on to it. */
+  maySendOn({ keeper }: EventId): boolean {
+    return this.#isPrimed && keeper !== this.#keeper
   }
 
   /** Keeps no more than so many that nobody is connected to; the oldest go first. */

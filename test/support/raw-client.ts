@@ -77,6 +77,13 @@ export class RawSession {
     this.headers = { ...headers, 'mcp-session-id': id }
   }
 
+  /** The same session at another process; ids of requests go on, far from those used here. */
+  at(url: string): RawSession {
+    const moved = new RawSession(url, this.id, this.initialized, this.headers)
+    moved.#lastId = this.#lastId + 1_000
+    return moved
+  }
+
   request(method: string, params: JsonObject = {}): Promise<RawResponse> {
     return post(this.url, { jsonrpc: '2.0', id: ++this.#lastId, method, params }, this.headers)
   }
