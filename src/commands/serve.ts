@@ -41,7 +41,7 @@ export async function serve(args: ServeArguments): Promise<number> {
     logger,
     onBackend: (keeper) => terminal?.showBackend(keeper),
   })
-  terminal?.showStart(gateway.url)
+  terminal?.showStart(gateway.url, gateway.adminUrl)
   const reloader = new Reloader(config, {
     load,
     apply: (changed) => gateway.apply(changed),

@@ -42,7 +42,8 @@ export function createAdminApp(parts: AdminParts): Hono<Bindings> {
   const { settings, readiness, answerScrape } = parts
   const app = new Hono<Bindings>()
   const files = new PageFiles()
-  const guards = new Guards({ host: settings.host, allowedHosts: [], allowedOrigins: [] })
+  const { host } = settings
+  const guards = new Guards({ host, allowedHosts: [], allowedOrigins: [] }, true)
   addHealth(app, readiness)
   app.use(async ({ req, env: { incoming, outgoing } }, next) => {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) outgoing.setHeader(name, value)

@@ -52,8 +52,14 @@ export class Guards {
   readonly #isLoopback: boolean
   readonly #hosts: ReadonlySet<string>
   readonly #origins: ReadonlySet<string>
+  readonly #hasPage: boolean
 
-  constructor(settings: Pick<ListenSettings, 'host' | 'allowedHosts' | 'allowedOrigins'>) {
+  /** `hasPage`: what is served here may ask for more, by whatever allowed name it was reached. */
+  constructor(
+    settings: Pick<ListenSettings, 'host' | 'allowedHosts' | 'allowedOrigins'>,
+    hasPage = false,
+  ) {
+    this.#hasPage = hasPage
     this.#isLoopback = isLoopback(settings.host)
     this.#hosts = new Set(settings.allowedHosts.map((host) => host.toLowerCase()))
     this.#origins = new Set(settings.allowedOrigins.map((origin) => origin.toLowerCase()))
@@ -71,7 +77,8 @@ export class Guards {
     if (!this.#allowsHost(host) || !this.#allowsHost(named)) {
       throw new RefusedError(403, 'this Host is not allowed; add it to listen.allowedHosts')
     }
-    if (origin !== undefined && !this.#allowsOrigin(origin)) {
+    const isOwn = this.#hasPage && origin?.replace(/^https?:\/\//, '') === host
+    if (origin !== undefined && !isOwn && !this.#allowsOrigin(origin)) {
       throw new RefusedError(403, 'this Origin is not allowed; add it to listen.allowedOrigins')
     }
   }

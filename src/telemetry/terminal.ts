@@ -18,10 +18,12 @@ export class Terminal {
     this.#out = out
   }
 
-  showStart(url: string): void {
+  /** `pageUrl`: where people see all of it, if anywhere. */
+  showStart(url: string, pageUrl: string | undefined): void {
+    const page = pageUrl === undefined ? '' : `\n  ${dim('the page')}      ${green(pageUrl)}`
     const server = JSON.stringify({ type: 'http', url })
     this.#out.write(`
-  ${bold('mcp-junction')}  ${green(url)}
+  ${bold('mcp-junction')}  ${green(url)}${page}
 
   ${dim('Inspector')}    npx @modelcontextprotocol/inspector --transport http --server-url ${url}
   ${dim('Claude Code')}  claude mcp add --transport http junction ${url}

@@ -1,32 +1,15 @@
 /** What the page is made of, asked for without a browser. */
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
-import { startGateway as start } from '../../src/gateway.js'
-import { createLogger } from '../../src/telemetry/logging.js'
-import { Operations } from '../../src/telemetry/operations.js'
-import type { GatewayConfig } from '../support/gateway.js'
-import { configOf, startGateway } from '../support/gateway.js'
+import { startGateway } from '../support/gateway.js'
+import { observed } from '../support/observed-gateway.js'
 import { operation } from '../support/operations.js'
 import type { Headers } from '../support/raw-client.js'
-import { follow, get, initializeRequest, openSession, post, send } from '../support/raw-client.js'
+import { follow, get, initializeRequest, openSession, send } from '../support/raw-client.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
 const TOKEN = 'a-token-for-the-test'
-const ADMIN = { port: 0 }
-
-/** A gateway, and where its operations are recorded. */
-async function observed(config: Omit<GatewayConfig, 'admin'>) {
-  const operations = new Operations()
-  const logger = createLogger('silent')
-  const gateway = await start(configOf({ admin: ADMIN, ...config }), { logger, operations })
-  await waitUntil(() => gateway.readiness().ready, 'the gateway to be ready')
-  const api = async (path: string) => (await get(`${gateway.adminUrl}/api/v1/${path}`)).json
-  const act = (path: string, body: JsonObject = {}, headers: Headers = {}) =>
-    post(`${gateway.adminUrl}/api/v1/${path}`, body, headers)
-  const close = { [Symbol.asyncDispose]: () => gateway.close() }
-  return Object.assign(close, { gateway, operations, api, act })
-}
 
 describe('the API of the admin listener', () => {
   it('says how many, how well and how fast, now and over the last hour', async () => {
@@ -93,7 +76,7 @@ describe('the API of the admin listener', () => {
     expect(agents).toHaveLength(500)
     expect(Math.max(...agents.map(({ uses }) => uses.length))).toBeLessThanOrEqual(101)
     expect((await it.api('operations'))['operations']).toHaveLength(1_000)
-    const { text } = await get(`${it.gateway.adminUrl}/api/v1/agents`)
+    const { text } = await get(`${it.adminUrl}/api/v1/agents`)
     expect(text.length).toBeLessThan(1_500_000)
   })
 
@@ -216,7 +199,7 @@ describe('what happens, as it happens', () => {
       targets: [{ name: 'a', mcp: { url: upstream.url } }],
       authorization: { rules: [{ deny: 'mcp.tool.arguments.x == 1' }] },
     })
-    const stream = await follow('GET', `${it.gateway.adminUrl}/api/v1/events`, undefined, {})
+    const stream = await follow('GET', `${it.adminUrl}/api/v1/events`, undefined, {})
     const heard = (kind: string) => stream.messages.filter((message) => message['kind'] === kind)
     await waitUntil(() => heard('hello').length === 1, 'the stream to be open')
     for (let index = 0; index < 60; index++) it.operations.record(operation())
@@ -234,7 +217,7 @@ describe('what happens, as it happens', () => {
 
   it('is refused to the thirty-third', async () => {
     await using it = await observed({ targets: [] })
-    const open = () => follow('GET', `${it.gateway.adminUrl}/api/v1/events`, undefined, {})
+    const open = () => follow('GET', `${it.adminUrl}/api/v1/events`, undefined, {})
     const streams = await Promise.all(Array.from({ length: 32 }, open))
     expect((await open()).status).toBe(503)
     for (const stream of streams) stream.close()
@@ -265,7 +248,7 @@ describe('what the page does', () => {
   it('is done for the page and for tools without a browser, and for no other page', async () => {
     await using upstream = await startEcho()
     await using it = await observed({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
-    const { host } = new URL(it.gateway.adminUrl ?? '')
+    const { host } = new URL(it.adminUrl)
     const statusOf = async (headers: Headers) =>
       (await it.act('targets/a/reconnect', {}, headers)).status
     expect(await statusOf({ origin: `http://${host}`, 'sec-fetch-site': 'same-origin' })).toBe(202)
@@ -306,6 +289,16 @@ describe('what the page does', () => {
     expect((await ask('GET', '/package.json')).status).toBe(401)
     const scrape = await ask('GET', '/metrics', { authorization: `Bearer ${TOKEN}` })
     expect(scrape.headers['x-content-type-options']).toBe('nosniff')
+
+    // Where anybody can reach it by any name, the page has the name by which it was reached.
+    const admin = { host: '0.0.0.0', port: 0, token: TOKEN }
+    await using open = await startGateway({ admin, targets: [] })
+    const named = { host: 'gateway.example:9090', authorization: `Bearer ${TOKEN}` }
+    const statusOf = async (origin: string) =>
+      (await get(`${open.adminUrl}/api/v1/status`, { ...named, origin })).status
+    expect(await statusOf('http://gateway.example:9090')).toBe(200)
+    expect(await statusOf('http://evil.example')).toBe(403)
+    expect(await statusOf('null')).toBe(403)
   })
 })
 
