@@ -15,7 +15,8 @@ import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import { ResumingExchange } from './http-resumption.js'
 import type { Target } from './target.js'
-import type { Channel, Exchange, Extras, Transport } from './transport.js'
+import type { Channel, Exchange, Transport } from './transport.js'
+import { NO_EXTRAS } from './transport.js'
 
 const ACCEPT_BOTH = 'application/json, text/event-stream'
 
@@ -67,7 +68,7 @@ export class HttpTransport implements Transport {
     return transport
   }
 
-  send(text: string, exchange: Exchange, extras: Extras = {}): () => void {
+  send(text: string, exchange: Exchange, extras = NO_EXTRAS): () => void {
     const resuming = new ResumingExchange(exchange, (it, lastEventId) =>
       lastEventId === undefined
         ? this.#post(text, it, extras)
@@ -130,7 +131,7 @@ export class HttpTransport implements Transport {
     return headers
   }
 
-  #post(text: string, exchange: Exchange, extras: Extras = {}): () => void {
+  #post(text: string, exchange: Exchange, extras = NO_EXTRAS): () => void {
     const own = this.#headers(ACCEPT_BOTH)
     const headers = extras.headers === undefined ? own : { ...extras.headers, ...own }
     headers['content-type'] = 'application/json'

@@ -220,7 +220,7 @@ export class ModernClient implements UpstreamClient {
     const method = 'subscriptions/listen'
     const options = { method, params: RawJson.fromValue<JsonObject>({ notifications: filter }) }
     const text = requestText(id, method, this.#stamped(options, id))
-    const stop = this.#transport?.send(text, exchange, headersOf(options))
+    const stop = this.#transport?.send(text, exchange, { headers: headersOf(options) })
     return () => {
       stop?.()
       this.#tellCancelled(id)

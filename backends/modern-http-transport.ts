@@ -5,7 +5,8 @@
 import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import type { Target } from './target.js'
-import type { Exchange, Extras, Transport } from './transport.js'
+import type { Exchange, Transport } from './transport.js'
+import { NO_EXTRAS } from './transport.js'
 import { MODERN_VERSION } from './wire/modern.js'
 
 export class ModernHttpTransport implements Transport {
@@ -22,7 +23,7 @@ export class ModernHttpTransport implements Transport {
     this.#path = pathname + search
   }
 
-  send(text: string, exchange: Exchange, { headers, subject }: Extras = {}): () => void {
+  send(text: string, exchange: Exchange, { headers, subject } = NO_EXTRAS): () => void {
     const request = {
       method: 'POST',
       path: this.#path,

@@ -9,7 +9,8 @@ import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import type { Target } from './target.js'
 import type { Message } from './wire/json-rpc.js'
-import type { Channel, Exchange, Extras, Transport } from './transport.js'
+import type { Channel, Exchange, Transport } from './transport.js'
+import { NO_EXTRAS } from './transport.js'
 
 export class SseTransport implements Transport {
   readonly isShared = true
@@ -49,7 +50,7 @@ export class SseTransport implements Transport {
     return transport
   }
 
-  send(text: string, exchange: Exchange, extras: Extras = {}): () => void {
+  send(text: string, exchange: Exchange, extras = NO_EXTRAS): () => void {
     const answer = {
       // The answer comes on the stream; the end of the POST only says that it was taken.
       onMessage: (message: Message) => this.#channel.onMessage(message),
@@ -106,7 +107,7 @@ export class SseTransport implements Transport {
     })
   }
 
-  #post(text: string, exchange: Exchange, extras: Extras = {}): () => void {
+  #post(text: string, exchange: Exchange, extras = NO_EXTRAS): () => void {
     const headers = {
       ...extras.headers,
       'content-type': 'application/json',

@@ -32,10 +32,13 @@ export interface Channel {
 
 /** What goes with one message over HTTP. */
 export interface Extras {
-  readonly headers?: Readonly<Record<string, string>> | undefined
+  // Not optional, or headers alone could be taken for it.
+  readonly headers: Readonly<Record<string, string>> | undefined
   /** The token of the caller that it is sent for. */
   readonly subject?: SubjectToken | undefined
 }
+
+export const NO_EXTRAS: Extras = { headers: undefined }
 
 export interface Transport {
   /**
