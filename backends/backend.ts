@@ -5,7 +5,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import { BackOff } from './back-off.js'
-import type { Call, Caller, Era, ReplyTo } from './call.js'
+import type { Call, Caller, CallWatcher, Era, ReplyTo } from './call.js'
 import { CallSender } from './call-sender.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
@@ -22,6 +22,7 @@ import type { ListKind, ServerDescription } from './server-description.js'
 import type { Target } from './target.js'
 import type { TaskIds } from './task-calls.js'
 import { mayConcernTask, translateTaskAnswer, translateTaskCall } from './task-calls.js'
+import { tracedCall } from './trace-headers.js'
 import type { UpstreamClient } from './upstream-client.js'
 import type { ErrorMessage, ResultMessage } from './wire/json-rpc.js'
 import { errorText, notificationText, resultText } from './wire/json-rpc.js'
@@ -51,6 +52,8 @@ export interface BackendContext {
   readonly taskIds: TaskIds
   /** Takes secrets out of what a server says, for logs and reports; what it says to callers is theirs. */
   readonly redact: (text: string) => string
+  /** Hears of what the gateway itself asks. */
+  readonly watcher?: CallWatcher
 }
 
 /** A server that keeps its monitor this long has recovered; a sooner loss counts as one more failure. */
@@ -76,6 +79,7 @@ export class Backend {
   readonly #calls: CallSender
   /** What the server spoke when it was last connected. */
   #lastEra: Era = 'legacy'
+  #lastVersion = ''
   #running = 0
   #onIdle: () => void = () => undefined
 
@@ -116,10 +120,15 @@ export class Backend {
    */
   async call(call: Call): Promise<RawObject> {
     this.#running++
+    const asking = call.watcher?.asks(this.target, this.#lastVersion, call)
     try {
-      if (!mayConcernTask(call)) return await this.#calls.send(call)
-      const translated = translateTaskCall(call, this.target.name, this.#context.taskIds)
-      return translated.exposed(await this.#calls.send(translated.call))
+      const traced = tracedCall(call, asking?.trace)
+      const result = await this.#translated(traced)
+      asking?.answered(result)
+      return result
+    } catch (error) {
+      asking?.failed(error)
+      throw error
     } finally {
       this.#running--
       if (this.#running === 0) this.#onIdle()
@@ -147,6 +156,12 @@ export class Backend {
     await this.close()
   }
 
+  async #translated(call: Call): Promise<RawObject> {
+    if (!mayConcernTask(call)) return this.#calls.send(call)
+    const translated = translateTaskCall(call, this.target.name, this.#context.taskIds)
+    return translated.exposed(await this.#calls.send(translated.call))
+  }
+
   /**
    * Asks for a list, through the backend's own session.
    * @throws as `call`
@@ -156,9 +171,14 @@ export class Backend {
       if (this.#monitor === undefined) throw this.#unreachable()
       return this.#monitor
     }
+    const request = { method, params }
+    const asking = this.#context.watcher?.asks(this.target, this.#lastVersion, request)
     try {
-      return await this.#calls.ask(monitor, { method, params }, this.target.timeouts.listMs)
+      const result = await this.#calls.ask(monitor, request, this.target.timeouts.listMs)
+      asking?.answered(result)
+      return result
     } catch (error) {
+      asking?.failed(error)
       if (error instanceof UpstreamSessionLostError) this.#loseMonitor(error)
       throw error
     }
@@ -336,6 +356,7 @@ export class Backend {
     if (lost === undefined && !this.#closing.signal.aborted) {
       this.#monitor = client
       this.#lastEra = client.era
+      this.#lastVersion = client.server.protocolVersion
       this.#noise.clear()
       this.#sessions.shared.onOpen(client)
       this.#setState({ status: 'ready', since: Date.now(), server: client.server })

@@ -5,7 +5,7 @@
  */
 import type { Cancellation } from './cancellation.js'
 import type { LogLevel } from './log-level.js'
-import type { TargetName } from './target.js'
+import type { Target, TargetName } from './target.js'
 import type { RequestId } from './wire/json-rpc.js'
 import type { ParamHeader } from './wire/modern.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
@@ -98,6 +98,31 @@ export interface ToolTraits {
   readonly mayRepeat?: boolean
 }
 
+/** Where a message belongs in a trace, in the words of W3C trace context; checked, as it goes into headers. */
+export interface TraceContext {
+  readonly traceparent: string
+  readonly tracestate: string | undefined
+  readonly baggage: string | undefined
+}
+
+/** What hears of a call that a server has. */
+export interface Asking {
+  /** What the server is told of the trace. */
+  readonly trace: TraceContext | undefined
+  answered(result: RawObject): void
+  failed(error: unknown): void
+}
+
+/** What hears which servers have a call, and for how long. */
+export interface CallWatcher {
+  /** `protocolVersion` is what the server spoke last; '' where it has not been reached yet. */
+  asks(
+    target: Target,
+    protocolVersion: string,
+    request: { readonly method: string; readonly params: RawObject },
+  ): Asking
+}
+
 export interface Call {
   readonly method: string
   readonly params: RawObject
@@ -106,6 +131,10 @@ export interface Call {
   readonly tool?: ToolTraits
   /** Those of the caller's request; a server gets what its target names of them, and nothing else. */
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** Hears where the call goes. */
+  readonly watcher?: CallWatcher | undefined
+  /** Of this hop: what the server is told of the trace. */
+  readonly trace?: TraceContext | undefined
   /** What the caller showed with this very call. */
   readonly subject?: SubjectToken | undefined
   /** The log messages that this call is to bring; undefined for none, or for those the server thinks fit. */

@@ -5,21 +5,24 @@ export { BackOff } from './back-off.js'
 export type { BackendState } from './backend.js'
 export { Backend } from './backend.js'
 export type {
+  Asking,
   Call,
   Caller,
   CallNotification,
+  CallWatcher,
   Era,
   ReplyTo,
   ServerRequest,
   SubjectToken,
   ToolTraits,
+  TraceContext,
 } from './call.js'
 export { ANONYMOUS } from './call.js'
 export { Cancellation } from './cancellation.js'
 export { headersSchema } from './credentials.js'
 export { durationSchema } from './duration.js'
 export type { AnyBackendError } from './errors.js'
-export { CallCancelledError, reasonOf } from './errors.js'
+export { CallCancelledError, isBackendError, reasonOf } from './errors.js'
 export type { LogLevel } from './log-level.js'
 export { isLogLevel, isWantedLevel } from './log-level.js'
 export { Members } from './members.js'

@@ -23,6 +23,7 @@ import { ServerNotifications } from './server-notifications.js'
 import { refusalOf } from './server-requests.js'
 import type { Target } from './target.js'
 import { isTaskCall, madeTask } from './task-calls.js'
+import { withTraceHeaders } from './trace-headers.js'
 import type { Channel, Exchange, OpenTransport, Transport } from './transport.js'
 import type { Introduction, UpstreamClient } from './upstream-client.js'
 import { UrlElicitations } from './url-elicitations.js'
@@ -144,7 +145,8 @@ export class LegacyClient implements UpstreamClient {
     }
     return this.#pending.open(options, timeoutMs, (pending) => {
       const text = requestText(pending.id, options.method, paramsWithToken(options, pending.id))
-      const headers = forwardedHeaders(this.#target, options.headers)
+      const forwarded = forwardedHeaders(this.#target, options.headers)
+      const headers = withTraceHeaders(forwarded, options.trace)
       const { subject } = options
       return transport.send(text, this.#exchange(pending), { headers, subject })
     })

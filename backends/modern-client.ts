@@ -20,6 +20,7 @@ import type { ClientListener, ServerDescription } from './server-description.js'
 import { LIST_CHANGED } from './server-description.js'
 import { extendsTasks, modernCapabilities } from './server-requests.js'
 import type { Target } from './target.js'
+import { withTraceHeaders } from './trace-headers.js'
 import type { Channel, Exchange, OpenTransport, Transport } from './transport.js'
 import type { Introduction, UpstreamClient } from './upstream-client.js'
 import type { Message, NotificationMessage } from './wire/json-rpc.js'
@@ -100,7 +101,8 @@ export class ModernClient implements UpstreamClient {
     const result = await this.#pending.open(options, timeoutMs, (pending) => {
       const params = this.#stamped(options, pending.id)
       const text = requestText(pending.id, options.method, params)
-      const extra = forwardedHeaders(this.#target, options.headers)
+      const forwarded = forwardedHeaders(this.#target, options.headers)
+      const extra = withTraceHeaders(forwarded, options.trace)
       const headers = { ...extra, ...headersOf(options) }
       const { subject } = options
       return transport.send(text, this.#exchange(pending), { headers, subject })

@@ -109,7 +109,7 @@ export class CallRouter {
   ): UriRoute | undefined {
     const route = this.#ownerOf(uri, method, permit)
     if (route !== undefined && !mayUse(route, uri, method, permit, params)) {
-      throw new UnknownItemError('resource', uri)
+      throw new UnknownItemError('resource', uri, true)
     }
     return route
   }
@@ -150,7 +150,7 @@ export class CallRouter {
     requireDistinctKeys(params.text)
     const item = permitItem(kind, route, this.#options.names)
     const isAllowed = permit.allows(item, method, params.value)
-    if (!isAllowed) throw new UnknownItemError(kind, name)
+    if (!isAllowed) throw new UnknownItemError(kind, name, true)
     return route
   }
 
@@ -257,10 +257,14 @@ export class CallRouter {
 
   /** Nobody listed it and nobody linked it; a server may still have it. Reading changes nothing, so all are asked. */
   async #probe(call: Call, uri: string, permit: Permit | undefined): Promise<RawObject> {
+    let isDenied = false
     for (const { backend, catalog } of this.#keepers) {
       if (catalog?.server.capabilities['resources'] === undefined) continue
       if (backend.state.status !== 'ready') continue
-      if (!mayUse({ target: backend.target, uri }, uri, call.method, permit)) continue
+      if (!mayUse({ target: backend.target, uri }, uri, call.method, permit)) {
+        isDenied = true
+        continue
+      }
       try {
         const result = await this.#send(backend.target, call, permit)
         this.#learn(uri, backend.target)
@@ -269,7 +273,7 @@ export class CallRouter {
         if (!(error instanceof JsonRpcError)) throw error
       }
     }
-    throw new UnknownItemError('resource', uri)
+    throw new UnknownItemError('resource', uri, isDenied)
   }
 
   async #complete(call: Call, permit: Permit | undefined): Promise<RawObject> {

@@ -2,7 +2,7 @@
  * Keeps the catalog of one backend current: reads it on connection, reads again what the backend says has
  * changed, and keeps the last good list while a new one cannot be had.
  */
-import type { Backend, BackendState, ServerDescription } from '../backends/index.js'
+import type { Backend, BackendState, ServerDescription, TargetName } from '../backends/index.js'
 import { isJsonObject } from '../backends/index.js'
 import type { BackendCatalog, CatalogKind } from './catalog.js'
 import { CATALOG_KINDS, drainList, LISTS, NO_ITEMS } from './catalog.js'
@@ -22,7 +22,18 @@ export interface KeeperListener {
   /** There is a new catalog, or the backend became (un)available. */
   onCatalog(keeper: CatalogKeeper): void
   onOddItem(keeper: CatalogKeeper, what: string): void
+  /** Lists were read, or could not be. */
+  onRefreshed(report: RefreshReport): void
 }
+
+/** Why lists were read, and whether that went well. */
+export interface RefreshReport {
+  readonly target: TargetName
+  readonly reason: RefreshReason
+  readonly outcome: 'ok' | 'failed'
+}
+
+type RefreshReason = 'connected' | 'list_changed' | 'expired' | 'retry'
 
 export class CatalogKeeper {
   readonly backend: Backend
@@ -37,6 +48,8 @@ export class CatalogKeeper {
   #timer: NodeJS.Timeout | undefined
   #expiry: NodeJS.Timeout | undefined
   #refreshing = false
+  /** Of those that come together, the first. */
+  #reason: RefreshReason | undefined
   #retryMs = FIRST_RETRY_MS
   #closed = false
   #wake: (() => void)[] = []
@@ -109,12 +122,13 @@ export class CatalogKeeper {
   }
 
   onState(state: BackendState): void {
-    if (state.status === 'ready') this.refresh(CATALOG_KINDS)
+    if (state.status === 'ready') this.refresh(CATALOG_KINDS, 'connected')
     else this.#tell()
   }
 
   /** Reads the lists again, soon and together with what else turns stale. */
-  refresh(kinds: readonly CatalogKind[]): void {
+  refresh(kinds: readonly CatalogKind[], reason: RefreshReason): void {
+    this.#reason ??= reason
     for (const kind of kinds) this.#stale.add(kind)
     this.#schedule(this.#catalog === undefined ? 0 : DEBOUNCE_MS)
   }
@@ -138,6 +152,8 @@ export class CatalogKeeper {
     const kinds = [...this.#stale]
     this.#stale.clear()
     this.#refreshing = true
+    const reason = this.#reason ?? 'retry'
+    this.#reason = undefined
     const outcomes = await Promise.allSettled(kinds.map((kind) => this.#read(state.server, kind)))
     this.#refreshing = false
     if (this.#closed) return
@@ -172,6 +188,8 @@ export class CatalogKeeper {
       this.#schedule(this.#retryMs)
       this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
     }
+    const outcome = failure === undefined ? 'ok' : 'failed'
+    this.#listener.onRefreshed({ target: this.backend.target.name, reason, outcome })
     this.#tell()
   }
 
@@ -195,7 +213,11 @@ export class CatalogKeeper {
     if (expiring.length === 0) return
     const soonest = Math.min(...expiring.map((it) => it.until)) - Date.now()
     this.#expiry = setTimeout(
-      () => this.refresh(expiring.map((it) => it.kind)),
+      () =>
+        this.refresh(
+          expiring.map((it) => it.kind),
+          'expired',
+        ),
       Math.min(Math.max(soonest, SHORTEST_TTL_MS), LONGEST_TTL_MS),
     ).unref()
   }

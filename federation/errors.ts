@@ -2,15 +2,18 @@
 
 export type ItemKind = 'tool' | 'prompt' | 'resource' | 'task'
 
-/** Absent and, later, denied alike: one wording, so that nobody can tell them apart. */
+/** Absent and denied alike: one wording, so that nobody can tell them apart. */
 export class UnknownItemError extends Error {
   readonly code = 'ERR_UNKNOWN_ITEM'
   readonly kind: ItemKind
   readonly item: string
+  /** It is there, and a permit forbids it. Not for callers. */
+  readonly isDenied: boolean
 
-  constructor(kind: ItemKind, item: string) {
+  constructor(kind: ItemKind, item: string, isDenied = false) {
     super(`Unknown ${kind}: ${item.slice(0, 256)}`)
     this.kind = kind
+    this.isDenied = isDenied
     this.item = item
   }
 }

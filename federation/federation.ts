@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Backend, BackendState, ListKind, TargetName } from '../backends/index.js'
 import type { CatalogKind } from './catalog.js'
+import type { RefreshReport } from './catalog-keeper.js'
 import { CatalogKeeper } from './catalog-keeper.js'
 import type { Approvals } from './definition-guard.js'
 import type { Collision } from './naming.js'
@@ -17,6 +18,8 @@ export interface FederationListener {
   onCatalog(keeper: CatalogKeeper): void
   /** An item that a backend listed and that cannot be served. */
   onOddItem(target: TargetName, what: string): void
+  /** Lists of a backend were read, or could not be. */
+  onRefreshed?(report: RefreshReport): void
   /** Names that several targets claim; none of them serves it. */
   onCollisions(collisions: readonly Collision[]): void
 }
@@ -80,6 +83,7 @@ export class Federation {
         this.#servers.changed(name)
       },
       onOddItem: (_, what) => this.#listener.onOddItem(name, what),
+      onRefreshed: (report) => this.#listener.onRefreshed?.(report),
     })
     this.#keepers.set(name, keeper)
   }
@@ -127,7 +131,7 @@ export class Federation {
   }
 
   onListChanged(backend: Backend, kind: ListKind): void {
-    this.#keeperOf(backend)?.refresh(STALE[kind])
+    this.#keeperOf(backend)?.refresh(STALE[kind], 'list_changed')
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 /** The door of `federation`: many backends seen as one MCP server. */
 export type { CatalogKind } from './catalog.js'
 export { CATALOG_KINDS, drainList, LISTS } from './catalog.js'
-export type { CatalogKeeper } from './catalog-keeper.js'
+export type { CatalogKeeper, RefreshReport } from './catalog-keeper.js'
 export type { Approvals } from './definition-guard.js'
 export { fingerprintOf } from './definition-guard.js'
 export {

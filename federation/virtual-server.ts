@@ -43,6 +43,24 @@ export interface ServerSelf {
   readonly serverInfo: JsonObject
 }
 
+/** What a request is about. */
+export interface CalledItem {
+  readonly kind: 'tool' | 'prompt' | 'resource'
+  /** Of a tool or prompt the name in the whole federation, as far as there is one; of a resource the URI. */
+  readonly name: string
+  readonly target: TargetName | undefined
+  /** Whether it is in the catalog. */
+  readonly isKnown: boolean
+}
+
+const KINDS: ReadonlyMap<string, CalledItem['kind']> = new Map([
+  ['tools/call', 'tool'],
+  ['prompts/get', 'prompt'],
+  ['resources/read', 'resource'],
+  ['resources/subscribe', 'resource'],
+  ['resources/unsubscribe', 'resource'],
+])
+
 export interface VirtualServerOptions extends Omit<CallRouterOptions, 'view'> {
   /** Version told to clients where the settings give none. */
   readonly version: string
@@ -206,6 +224,24 @@ export class VirtualServer {
     if (route !== undefined) return names('tool', route.target.name, route.original)
     const [keeper] = alone ? this.#keepers : []
     return keeper === undefined ? name : names('tool', keeper.backend.target.name, name)
+  }
+
+  /** What a request names, whether or not it may be used; `undefined` where it names nothing. */
+  itemOf(method: string, params: JsonObject, permit?: Permit): CalledItem | undefined {
+    const ref = method === 'completion/complete' ? params['ref'] : undefined
+    const { name, uri } = isJsonObject(ref) ? ref : params
+    const kind = isJsonObject(ref) ? (uri === undefined ? 'prompt' : 'resource') : KINDS.get(method)
+    const given = kind === 'resource' ? uri : name
+    if (kind === undefined || typeof given !== 'string') return undefined
+    if (kind === 'resource') {
+      const target = this.#currentView().uris.ownerOf(given)
+      return { kind, name: given, target, isKnown: target !== undefined }
+    }
+    const route = this.#routeOf(kind, given, permit)
+    if (route === undefined) return { kind, name: given, target: undefined, isKnown: false }
+    const { name: target } = route.target
+    const exposed = this.#options.names?.(kind, target, route.original) ?? route.exposed
+    return { kind, name: exposed, target, isKnown: true }
   }
 
   /** Whose it is that a call names, where that is plain to see. */

@@ -65,9 +65,14 @@ import {
   StoreLog,
 } from './telemetry/gateway-log.js'
 import type { Logger } from './telemetry/logging.js'
-import { Metrics } from './telemetry/metrics.js'
+import type { Observatory } from './telemetry/observation.js'
+import { Observation, UNOBSERVED } from './telemetry/observation.js'
 import { Operations } from './telemetry/operations.js'
 import { Redactor } from './telemetry/redactor.js'
+import { Telemetry } from './telemetry/telemetry.js'
+import { hasTrace } from './telemetry/trace-context.js'
+import type { UpstreamOperation } from './telemetry/upstream-operation.js'
+import { ownRequests } from './telemetry/upstream-operation.js'
 import { VERSION } from './version.js'
 
 /** Calls still running when the gateway closes get this long. */
@@ -114,6 +119,8 @@ export interface GatewayOptions {
   readonly onBackend?: (keeper: CatalogKeeper) => void
   /** Where what is asked is recorded; a new one where none is given. */
   readonly operations?: Operations
+  /** Takes lines of the access log. */
+  readonly writeAccess?: (line: string) => void
 }
 
 /**
@@ -146,6 +153,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       },
       onOddItem: (target, what) =>
         logger.warn({ target, what: redact(what) }, 'left out of the catalog'),
+      onRefreshed: (report) => metrics.catalogRefreshed(report),
       onCollisions: (collisions) => logCollisions(logger, collisions),
     },
   )
@@ -153,7 +161,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const guardLog = new GuardLog(logger)
   const reachLog = new ReachLog(logger, redact)
   const registry = new Registry(
-    { clientInfo, taskIds, redact },
+    { clientInfo, taskIds, redact, watcher: ownRequests((operation) => onUpstream(operation)) },
     {
       onAdded: (backend) => {
         const { name, tls, auth } = backend.target
@@ -177,13 +185,16 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       onNoise: ({ target }, what) => logger.warn({ target: target.name, what }, 'not the protocol'),
     },
   )
-  const sessions = new SessionStore(config.sessions, keys, ({ seed }) => registry.release(seed.uid))
+  const sessions = new SessionStore(config.sessions, keys, (session) => {
+    metrics.operations.recordSession(session)
+    registry.release(session.seed.uid)
+  })
   const callers = new ModernCallers(config.sessions.idleTimeoutMs, (key) => registry.release(key))
   const attributes = new Attributes(config)
   const attributesOf: AttributesOf = (...of) => attributes.of(...of)
   const policy = new Policy(config.authorization, attributesOf, (denial) => {
-    logDenial(logger, denial)
-    metrics.denied(denial, attributes.metric)
+    logDenial(telemetry.audit, denial)
+    metrics.denied(denial)
     insight.refusals.denied({ ...denial, rule: denial.rule && redact(denial.rule) })
   })
   const access = new Access(config, config.listen.path)
@@ -195,7 +206,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   })
   const counted = (entry: Entry, principal: Principal, use: Use): Entry => {
     if (entry.isAdmitted) return entry
-    metrics.limited(use.method, entry.reason)
+    metrics.limited(use.method, use.target, entry.reason)
     insight.refusals.limited(principal, use, entry.reason)
     return entry
   }
@@ -207,7 +218,39 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       return entering.then((entry) => counted(entry, principal, use))
     }
   const bodyLimits = new BodyLimits(config.listen.maxBodyBytes)
+  const telemetry = await Telemetry.start({
+    settings: config.telemetry,
+    logger,
+    writeAccess: options.writeAccess,
+    redact,
+    operations,
+    isServed: config.admin !== false || options.operations !== undefined,
+    attributeLabels: () => attributes.metric,
+    state: {
+      keepers: () => federation.keepers,
+      sources: () => discovery.reports,
+      problems: () => found.problems.filter((it) => !it.isNotice).length,
+      sessions: () => ({ legacy: sessions.size, modern: callers.size }),
+      isStoreUp: () => admission.isStoreUp,
+      streams: () => endpoint.streams + (sseEndpoint?.streams ?? 0),
+    },
+  })
+  const { metrics } = telemetry
+  const onUpstream = (operation: UpstreamOperation): void =>
+    metrics.operations.recordUpstream(operation)
+  const observatory: Observatory = {
+    operations,
+    tracing: telemetry.tracing,
+    allowsBaggage: () => telemetry.allowsBaggage,
+    attributesOf,
+    addressOf: (request) => addresses.of(request),
+    onUpstream,
+  }
   const endpointOptions: EndpointOptions = {
+    observe: (message, request, ...of) =>
+      telemetry.isHeard || hasTrace(message, request)
+        ? new Observation(observatory, message, request, ...of)
+        : UNOBSERVED,
     sessions,
     callers,
     onCallerGone: (key) => registry.release(key),
@@ -217,21 +260,22 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       if (name === '') return federation.merged
       return name.includes('/') ? federation.group(name) : federation.single(name)
     },
-    termsFor: (asker) => ({
-      permit: policy.permitFor(asker, addresses.of(asker.request)),
-      principal: asker.principal,
-      address: addresses.of(asker.request),
-      headers: asker.request.headers,
-      subject: subjectOf(asker.principal, asker.request.headers),
-      enter: admission.isActive ? enterAs(asker.principal) : undefined,
-      requireScopes: (tool) => {
-        const { principal, client, request } = asker
-        const caller = { principal, client, address: addresses.of(request) }
-        access.requireScopes(request, principal, tool, (name, lacking) =>
-          insight.refusals.lackedScopes(caller, name, lacking.join(' ')),
-        )
-      },
-    }),
+    termsFor: (asker) => {
+      const { principal, client, request } = asker
+      const address = addresses.of(request)
+      return {
+        permit: policy.permitFor(asker, address),
+        principal,
+        address,
+        headers: request.headers,
+        subject: subjectOf(principal, request.headers),
+        enter: admission.isActive ? enterAs(principal) : undefined,
+        requireScopes: (tool) =>
+          access.requireScopes(request, principal, tool, (name, lacking) =>
+            insight.refusals.lackedScopes({ principal, client, address }, name, lacking.join(' ')),
+          ),
+      }
+    },
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),
   }
   const endpoint = new McpEndpoint(endpointOptions)
@@ -293,21 +337,27 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onInternalError: endpointOptions.onInternalError,
   })
 
-  const metrics = new Metrics({
-    keepers: () => federation.keepers,
-    sources: () => discovery.reports,
-    problems: () => found.problems.filter((it) => !it.isNotice).length,
-    isStoreUp: () => admission.isStoreUp,
-  })
   const { host, port, tls } = config.listen
-  const listener = await listen(app, host, port, tls && tlsOf(tls, logger))
+  const listener = await listen(app, host, port, tls && tlsOf(tls, logger)).catch(
+    async (error: unknown) => {
+      await telemetry.close()
+      throw error
+    },
+  )
   const scheme = tls === undefined ? 'http' : 'https'
   const url = `${scheme}://${urlHost(host)}:${listener.port}${config.listen.path}`
   const door = new InnerDoor(app)
   const playground = new Playground(door, config.listen)
   const admin = await listenForAdmin(config, logger, {
     readiness,
-    answerScrape: (request, response) => metrics.answer(request, response),
+    answerScrape: (response) => metrics.answer(response),
+    logLevel: {
+      get: () => telemetry.logLevel,
+      set: (level) => {
+        telemetry.setLogLevel(level)
+        telemetry.audit.warn({ level }, 'log level set')
+      },
+    },
     reports: {
       status: () => statusReport({ url, config: current, insight, readiness, sessions, callers }),
       targets: () =>
@@ -340,6 +390,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     },
   }).catch(async (error: unknown) => {
     await listener.close(0)
+    await telemetry.close()
     throw error
   })
   logger.info({ url, version: VERSION, targets: config.targets.length }, 'listening')
@@ -361,6 +412,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       policy.update(changed.authorization)
       federation.rulesChanged()
       admission.update(changed)
+      telemetry.update(changed.telemetry)
       applyTargets()
       discovery.update(wantedOf(changed))
       metrics.configReloaded('applied')
@@ -396,7 +448,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       insight.close()
       door.close()
       await admin?.listener.close(0)
-      await metrics.close()
+      await telemetry.close()
       sessions.close()
       callers.close()
       endpoint.close()

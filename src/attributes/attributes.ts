@@ -72,11 +72,12 @@ export class Attributes {
   /** The attributes of a request to this target; what is not there has none. */
   of(method: string, params: JsonObject, target: string): JsonObject {
     const rules = (this.#ofTargets.get(target) ?? this.#common).get(method) ?? []
-    const found = rules.flatMap(({ as, steps }) => {
+    const found: JsonObject = {}
+    for (const { as, steps } of rules) {
       const value = at(params, steps)
-      return value === undefined ? [] : [[as, value] as const]
-    })
-    return Object.fromEntries(found)
+      if (value !== undefined) found[as] = value
+    }
+    return found
   }
 }
 

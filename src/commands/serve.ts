@@ -7,8 +7,11 @@ import { Reloader } from '../config/reloader.js'
 import type { Config } from '../config/schema.js'
 import { watchConfig } from '../config/watch.js'
 import { startGateway } from '../gateway.js'
-import type { Logger, LogLevel } from '../telemetry/logging.js'
-import { createLogger, LOG_LEVELS } from '../telemetry/logging.js'
+import type { LogLevel } from '../telemetry/log-levels.js'
+import { LOG_LEVELS } from '../telemetry/log-levels.js'
+import type { Logger } from '../telemetry/logging.js'
+import { createLog } from '../telemetry/logging.js'
+import { Operations } from '../telemetry/operations.js'
 import { Terminal } from '../telemetry/terminal.js'
 import { findConfig } from './find-config.js'
 import { UsageError } from './usage.js'
@@ -31,14 +34,20 @@ export async function serve(args: ServeArguments): Promise<number> {
   const config = await load()
   const isTerminal = process.stdout.isTTY
   // On a terminal people read, so problems alone are logged unless more is asked for.
-  const logger = createLogger(logLevel(args.logLevel) ?? (isTerminal ? 'warn' : 'info'))
+  const { logger, writeAccess } = createLog(
+    logLevel(args.logLevel) ?? config.telemetry.logLevel ?? (isTerminal ? 'warn' : 'info'),
+  )
   const terminal = isTerminal ? new Terminal(process.stdout) : undefined
 
   // A promise nobody waits for is a bug of ours, and no reason to drop everybody's calls.
   process.on('unhandledRejection', (reason) => logger.error({ err: reason }, 'internal error'))
   const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  const operations = new Operations()
+  operations.subscribe((operation) => terminal?.showOperation(operation))
   const gateway = await startGateway(config, {
     logger,
+    ...(terminal === undefined ? {} : { operations }),
+    writeAccess,
     onBackend: (keeper) => terminal?.showBackend(keeper),
   })
   terminal?.showStart(gateway.url, gateway.adminUrl)
@@ -70,9 +79,13 @@ export async function serve(args: ServeArguments): Promise<number> {
 
 /** What only a new process takes over must not seem to have been taken over. */
 function warnOfRestart(logger: Logger, changed: Config, before: Config): void {
-  const sections = (['listen', 'admin', 'sessions'] as const).filter(
+  const sections: string[] = (['listen', 'admin', 'sessions'] as const).filter(
     (section) => !isDeepStrictEqual(changed[section], before[section]),
   )
+  for (const section of ['otlp', 'metrics'] as const) {
+    const isSame = isDeepStrictEqual(changed.telemetry[section], before.telemetry[section])
+    if (!isSame) sections.push(`telemetry.${section}`)
+  }
   if (sections.length > 0) logger.warn({ sections }, 'changed sections that need a restart')
 }
 

@@ -27,6 +27,8 @@ import { listenSchema } from '../http/settings.js'
 import type { ConfigProblem } from './problems.js'
 import type { SessionSettings } from '../session/settings.js'
 import { sessionsSchema } from '../session/settings.js'
+import type { TelemetrySettings } from '../telemetry/settings.js'
+import { telemetrySchema } from '../telemetry/settings.js'
 
 export type JsonSchema = z.core.JSONSchema.JSONSchema
 
@@ -54,6 +56,7 @@ export interface Config {
   readonly store?: StoreSettings | undefined
   readonly federation: FederationSettings
   readonly sessions: SessionSettings
+  readonly telemetry: TelemetrySettings
 }
 
 /** Substitutions are made before; messages of the schemas never repeat a value, since it may be a secret. */
@@ -90,6 +93,9 @@ export const configSchema = z
       .describe('The cluster in which Services are looked for; only used when something is.'),
     federation: federationSchema.prefault({}).describe('How the targets look as one server.'),
     sessions: sessionsSchema.prefault({}).describe("The gateway's sessions with its clients."),
+    telemetry: telemetrySchema
+      .prefault({})
+      .describe('Who is told of what the gateway does, and how much.'),
   })
   .superRefine(({ listen, authentication: { mode, jwt, apiKeys } }, context) => {
     const knowsSomebody = jwt.length + apiKeys.length > 0 || listen.tls?.clientCa !== undefined

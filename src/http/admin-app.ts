@@ -8,6 +8,9 @@ import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { z } from 'zod'
+import type { LogLevel } from '../telemetry/log-levels.js'
+import { LOG_LEVELS } from '../telemetry/log-levels.js'
 import type { AdminSettings } from './admin-settings.js'
 import { Guards } from './guards.js'
 import type { Readiness } from './health.js'
@@ -21,7 +24,9 @@ type Bindings = { Bindings: HttpBindings }
 export interface AdminParts {
   readonly settings: AdminSettings
   readonly readiness: () => Readiness
-  readonly answerScrape: (request: IncomingMessage, response: ServerResponse) => void
+  readonly answerScrape: (response: ServerResponse) => void
+  /** How much the log says. */
+  readonly logLevel: { get(): LogLevel; set(level: LogLevel): void }
   /** What `/api/v1/<name>` shows, by name. */
   readonly reports: Readonly<Record<string, () => object>>
   /** One definition of the catalog. */
@@ -37,6 +42,7 @@ export interface AdminParts {
 const API = '/api/v1'
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 const NOT_KEPT = { 'cache-control': 'no-store' }
+const logLevelSchema = z.strictObject({ level: z.enum(LOG_LEVELS) })
 
 export function createAdminApp(parts: AdminParts): Hono<Bindings> {
   const { settings, readiness, answerScrape } = parts
@@ -61,8 +67,8 @@ export function createAdminApp(parts: AdminParts): Hono<Bindings> {
     }
     return next()
   })
-  app.get('/metrics', ({ env: { incoming, outgoing } }) => {
-    answerScrape(incoming, outgoing)
+  app.get('/metrics', ({ env: { outgoing } }) => {
+    answerScrape(outgoing)
     return RESPONSE_ALREADY_SENT
   })
   addApi(app, parts)
@@ -72,11 +78,20 @@ export function createAdminApp(parts: AdminParts): Hono<Bindings> {
 
 function addApi(
   app: Hono<Bindings>,
-  { reports, definition, watch, reconnect, play }: AdminParts,
+  { reports, logLevel, definition, watch, reconnect, play }: AdminParts,
 ): void {
   for (const [name, report] of Object.entries(reports)) {
     app.get(`${API}/${name}`, (c) => c.json(report(), 200, NOT_KEPT))
   }
+  app.get(`${API}/log-level`, (c) => c.json({ level: logLevel.get() }, 200, NOT_KEPT))
+  app.put(`${API}/log-level`, async (c) => {
+    const { data } = logLevelSchema.safeParse(await c.req.json().catch(() => undefined))
+    if (data === undefined) {
+      return c.json({ error: `expected {"level": …} with one of ${LOG_LEVELS.join(', ')}` }, 400)
+    }
+    logLevel.set(data.level)
+    return c.json(data, 200, NOT_KEPT)
+  })
   app.get(`${API}/definition`, (c) => {
     const { kind = '', target = '', name = '' } = c.req.query()
     const found = definition(kind, target, name)

@@ -22,12 +22,13 @@ import type { ModernCallers } from '../session/modern-callers.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
+import type { RequestObserver } from '../telemetry/observation.js'
 import { classify, isServedVersionHeader, negotiateVersion } from './classify.js'
 import { readEventId } from './event-ids.js'
 import { KeepAlive } from './event-stream.js'
 import { answerRequest, belongsElsewhere, hearAnswer, hearNotification } from './legacy.js'
 import { answerForLostStream } from './lost-streams.js'
-import { openSession } from './open-session.js'
+import { openSession, speakerOf } from './open-session.js'
 import { answering, messagesIn, requireAccept, requireContentType, requireRoom } from './request.js'
 import { ModernEndpoint } from './modern-endpoint.js'
 import { looksLikeMcp, passThrough } from './pass-through.js'
@@ -46,6 +47,14 @@ export interface EndpointOptions {
   readonly bodyLimits: BodyLimits
   /** The virtual server of a path: '' is the whole federation, else a target's name. */
   readonly serverOf: (name: string) => VirtualServer | undefined
+  /** Begins to observe a request that has been read; `bytes` is what was read, where that was of this one alone. */
+  readonly observe: (
+    message: RequestMessage,
+    request: IncomingMessage,
+    server: VirtualServer,
+    principal: Principal,
+    bytes: number | undefined,
+  ) => RequestObserver
   /** On what terms a caller is served. */
   readonly termsFor: (asker: Asker) => Terms
   /** A fault of ours, with nothing about it told to the client. */
@@ -69,6 +78,7 @@ export class McpEndpoint {
   /** Streams for what belongs to no call. */
   readonly #general = new WeakSet<ResumableStream>()
   #draining = false
+  #openStreams = 0
 
   constructor(options: EndpointOptions) {
     this.#options = options
@@ -105,6 +115,11 @@ export class McpEndpoint {
     })
   }
 
+  /** Streams that are open for what belongs to no call. */
+  get streams(): number {
+    return this.#openStreams + this.#modern.listens
+  }
+
   /** The process is about to end: streams belong elsewhere from now on. */
   drain(): void {
     this.#draining = true
@@ -134,25 +149,63 @@ export class McpEndpoint {
       return this.#passOn(request, response, name, '', principal, body)
     }
     requireAccept(request, 'application/json', 'text/event-stream')
-    requireRoom(bodyLimits, server, messages, body.length)
-    if (Array.isArray(messages)) {
-      const session = this.#session(request, name, principal)
-      const terms = this.#terms(request, response, principal, session)
-      return this.#batch(messages, response, server, session, terms)
-    }
-    const id = messages.kind === 'request' ? messages.id : undefined
-    const version = request.headers['mcp-protocol-version']
-    switch (classify(messages, typeof version === 'string' ? version : undefined)) {
-      case 'modern':
-        // A notification of this era says nothing that we act on.
-        if (messages.kind !== 'request') return void response.writeHead(202).end()
-        return this.#modern.handle(request, messages, response, server, principal)
-      case 'initialize':
-        return this.#initialize(messages as RequestMessage, response, server, name, principal)
-      case 'legacy': {
-        const session = this.#session(request, name, principal, id)
+    const single = Array.isArray(messages) ? undefined : messages
+    // What is refused for its length is none of the requests in it.
+    const several = Array.isArray(messages) && messages.length <= MAX_BATCH ? messages : []
+    const observed = (single === undefined ? several : [single]).map((message) =>
+      message instanceof InvalidMessageError || message.kind !== 'request'
+        ? undefined
+        : this.#options.observe(message, request, server, principal, single && body.length),
+    )
+    try {
+      requireRoom(bodyLimits, server, messages, body.length)
+      if (Array.isArray(messages)) {
+        const session = this.#session(request, name, principal)
         const terms = this.#terms(request, response, principal, session)
-        return this.#message(messages, response, server, session, terms)
+        return this.#batch(messages, response, server, session, terms, observed)
+      }
+      return await this.#single(messages, request, response, server, name, principal, observed[0])
+    } catch (error) {
+      const { status = 500, rpcCode = ErrorCode.InternalError } =
+        error instanceof RefusedError ? error : {}
+      for (const observation of observed) observation?.refused(status, rpcCode)
+      throw error
+    }
+  }
+
+  #single(
+    message: Message,
+    request: IncomingMessage,
+    response: ServerResponse,
+    server: VirtualServer,
+    name: string,
+    principal: Principal,
+    observation: RequestObserver | undefined,
+  ): void | Promise<void> {
+    const version = request.headers['mcp-protocol-version']
+    const kind = classify(message, typeof version === 'string' ? version : undefined)
+    if (observation === undefined || message.kind !== 'request') {
+      // A notification of the modern era says nothing that we act on.
+      if (kind !== 'modern') {
+        const session = this.#session(request, name, principal)
+        this.#terms(request, response, principal, session)
+        requireHere(message, server, session, this.#options.tokens)
+        this.#hear(message, server, session)
+      }
+      return void response.writeHead(202).end()
+    }
+    switch (kind) {
+      case 'modern':
+        return this.#modern.handle(request, message, response, server, principal, observation)
+      case 'initialize':
+        return this.#initialize(message, response, server, name, principal, observation)
+      case 'legacy': {
+        const session = this.#session(request, name, principal, message.id)
+        const terms = this.#terms(request, response, principal, session)
+        observation.spokenBy(speakerOf(session), terms)
+        requireScopes(terms, server, message)
+        const reply = this.#reply(response, session, [message.id], false)
+        return this.#answer(message, reply, server, session, terms, observation)
       }
     }
   }
@@ -190,6 +243,7 @@ export class McpEndpoint {
     server: VirtualServer,
     name: string,
     principal: Principal,
+    observation: RequestObserver,
   ): void {
     const { sessions } = this.#options
     const { answer, opened } = openSession(
@@ -199,29 +253,9 @@ export class McpEndpoint {
       principal,
       sessions,
       negotiateVersion,
+      observation,
     )
     writeJson(response, answer, opened === undefined ? {} : { 'mcp-session-id': opened.token })
-  }
-
-  #message(
-    message: Message,
-    response: ServerResponse,
-    server: VirtualServer,
-    session: Session,
-    terms: Terms,
-  ): void {
-    if (message.kind !== 'request') {
-      const { tokens } = this.#options
-      if (message.kind !== 'notification' && belongsElsewhere(server, session, message, tokens)) {
-        throw new RefusedError(503, ELSEWHERE, { headers: { 'retry-after': '0' } })
-      }
-      this.#hear(message, server, session)
-      response.writeHead(202).end()
-      return
-    }
-    requireScopes(terms, server, message)
-    const reply = this.#reply(response, session, [message.id], false)
-    this.#answer(message, reply, server, session, terms)
   }
 
   #batch(
@@ -230,7 +264,9 @@ export class McpEndpoint {
     server: VirtualServer,
     session: Session,
     terms: Terms,
+    observed: readonly (RequestObserver | undefined)[],
   ): void {
+    for (const observation of observed) observation?.spokenBy(speakerOf(session), terms)
     if (session.seed.protocolVersion !== BATCH_VERSION) {
       throw new RefusedError(400, `batches exist in revision ${BATCH_VERSION} only`)
     }
@@ -247,11 +283,14 @@ export class McpEndpoint {
       it instanceof InvalidMessageError || it.kind === 'request' ? [it.id] : [],
     )
     const reply = ids.length === 0 ? undefined : this.#reply(response, session, ids, true)
-    for (const message of messages) {
+    for (const [index, message] of messages.entries()) {
+      const observation = observed[index]
       if (message instanceof InvalidMessageError) {
         reply?.answer(errorText(message.id, new JsonRpcError(message.rpcCode, message.message)))
       } else if (message.kind !== 'request') this.#hear(message, server, session)
-      else if (reply !== undefined) this.#answer(message, reply, server, session, terms)
+      else if (reply !== undefined && observation !== undefined) {
+        this.#answer(message, reply, server, session, terms, observation)
+      }
     }
     if (reply === undefined) response.writeHead(202).end()
   }
@@ -267,8 +306,9 @@ export class McpEndpoint {
     return new PostResponse(response, this.#keepAlive, open, ids.length, isBatch)
   }
 
-  #hear(message: Exclude<Message, RequestMessage>, server: VirtualServer, session: Session): void {
+  #hear(message: Message, server: VirtualServer, session: Session): void {
     const { tokens, onInternalError } = this.#options
+    if (message.kind === 'request') return
     if (message.kind === 'notification') {
       hearNotification(server, session, message, tokens, onInternalError)
     } else hearAnswer(server, session, message, tokens, onInternalError)
@@ -280,13 +320,16 @@ export class McpEndpoint {
     server: VirtualServer,
     session: Session,
     terms: Terms,
+    observation: RequestObserver,
   ): void {
     const { tokens, onInternalError } = this.#options
     if (message.method === 'initialize') {
       const answer = new JsonRpcError(ErrorCode.InvalidRequest, '"initialize" cannot be in a batch')
-      return reply.answer(errorText(message.id, answer))
+      const text = errorText(message.id, answer)
+      observation.failed(answer, answer.rpcCode, text)
+      return reply.answer(text)
     }
-    answerRequest(server, session, message, reply, tokens, onInternalError, terms)
+    answerRequest(server, session, message, reply, tokens, onInternalError, terms, observation)
       .then((text) => reply.answer(text))
       .catch(onInternalError)
   }
@@ -327,7 +370,9 @@ export class McpEndpoint {
       )
     }
     const leave = this.#keepAlive.add(stream)
+    this.#openStreams++
     response.once('close', () => {
+      this.#openStreams--
       session.touch()
       leave()
     })
@@ -395,6 +440,19 @@ function allChanged({ seed }: Session): readonly string[] {
   return LISTS.filter((list) => seed.promised.includes(list)).map((list) =>
     notificationText(`notifications/${list}/list_changed`),
   )
+}
+
+/** @throws RefusedError 503 for an answer that another process waits for */
+function requireHere(
+  message: Message,
+  server: VirtualServer,
+  session: Session,
+  tokens: ReplyTokens,
+): void {
+  if (message.kind === 'request' || message.kind === 'notification') return
+  if (belongsElsewhere(server, session, message, tokens)) {
+    throw new RefusedError(503, ELSEWHERE, { headers: { 'retry-after': '0' } })
+  }
 }
 
 function sessionHeader(request: IncomingMessage): string | undefined {

@@ -35,6 +35,7 @@ import { InvalidParamsError, UnknownMethodError } from '../../federation/index.j
 import { DuplicateRequestError, toJsonRpcError } from '../errors.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
+import type { RequestObserver } from '../telemetry/observation.js'
 import { fitForm } from './elicitation-form.js'
 import type { Terms } from './terms.js'
 import { withinLimits } from './terms.js'
@@ -57,22 +58,31 @@ export async function answerRequest(
   tokens: ReplyTokens,
   onInternalError: (error: unknown) => void,
   terms: Terms,
+  observation: RequestObserver,
 ): Promise<string | undefined> {
+  const fail = (error: unknown): string => {
+    const shown = legacyError(toJsonRpcError(error, onInternalError), session)
+    const text = errorText(request.id, shown)
+    observation.failed(error, shown.rpcCode, text)
+    return text
+  }
   const cancellation = session.begin(request.id)
-  if (cancellation === undefined)
-    return errorText(request.id, toJsonRpcError(new DuplicateRequestError()))
+  if (cancellation === undefined) return fail(new DuplicateRequestError())
   try {
     const result = await perform(
       server,
       session,
       request,
-      () => callOf(session, request, cancellation, way, tokens, terms),
+      () => callOf(session, request, cancellation, way, tokens, terms, observation),
       terms,
+      observation,
     )
-    return resultText(request.id, legacyResult(result))
+    const text = resultText(request.id, legacyResult(result))
+    observation.succeeded(text)
+    return text
   } catch (error) {
-    if (error instanceof CallCancelledError) return undefined
-    return errorText(request.id, legacyError(toJsonRpcError(error, onInternalError), session))
+    const text = fail(error)
+    return error instanceof CallCancelledError ? undefined : text
   } finally {
     session.finish(request.id)
   }
@@ -185,6 +195,7 @@ async function perform(
   request: RequestMessage,
   call: () => Call,
   terms: Terms,
+  observation: RequestObserver,
 ): Promise<RawObject> {
   const { method, params } = request
   if (method === 'ping') return EMPTY_OBJECT
@@ -196,7 +207,9 @@ async function perform(
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
   if (list === undefined) {
     const { uid } = session.seed
-    return withinLimits(terms, server, uid, request, () => server.call(call(), terms.permit))
+    return withinLimits(terms, server, uid, request, observation, () =>
+      server.call(call(), terms.permit),
+    )
   }
   const [kind, capability] = list
   if (!session.seed.promised.includes(capability) && !server.offers(capability)) {
@@ -220,6 +233,13 @@ async function setLogLevel(
   return EMPTY_OBJECT
 }
 
+const OF_THIS_HOP = {
+  progressToken: undefined,
+  traceparent: undefined,
+  tracestate: undefined,
+  baggage: undefined,
+} as const
+
 function callOf(
   session: Session,
   { id, method, params }: RequestMessage,
@@ -227,6 +247,7 @@ function callOf(
   way: WayBack,
   tokens: ReplyTokens,
   { headers, subject }: Terms,
+  { watcher }: RequestObserver,
 ): Call {
   const meta = params.value['_meta']
   const token = isJsonObject(meta) ? meta['progressToken'] : undefined
@@ -236,7 +257,8 @@ function callOf(
   const asked = new Map<RequestId, string>()
   return {
     method,
-    params: token === undefined ? params : withMeta(params, { progressToken: undefined }),
+    params: meta === undefined ? params : withMeta(params, OF_THIS_HOP),
+    watcher,
     caller: session.caller,
     headers,
     subject,

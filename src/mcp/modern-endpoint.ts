@@ -1,10 +1,17 @@
 /** POSTs of 2026-07-28: each stands for itself, so all that lives here is what is under way. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestMessage } from '../../backends/index.js'
-import { CallCancelledError, Cancellation, errorText, resultText } from '../../backends/index.js'
+import {
+  CallCancelledError,
+  Cancellation,
+  errorText,
+  MODERN_VERSION,
+  resultText,
+} from '../../backends/index.js'
 import type { Permit, VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
+import type { RequestObserver } from '../telemetry/observation.js'
 import type { EndpointOptions } from './endpoint.js'
 import type { KeepAlive } from './event-stream.js'
 import { modernError, performModern, requireMethod } from './modern.js'
@@ -32,15 +39,17 @@ export class ModernEndpoint {
     outgoing: ServerResponse,
     server: VirtualServer,
     principal: Principal,
+    observation: RequestObserver,
   ): Promise<void> {
     const request = readModernRequest(incoming, message)
     const cancellation = new Cancellation()
     const response = new ModernResponse(outgoing, this.#keepAlive, () => cancellation.cancel())
     const refuse = (cause: unknown): void => {
-      if (cause instanceof CallCancelledError) return
       const { onInternalError } = this.#options
       const { error, status } = modernError(cause, request.capabilities, onInternalError)
-      response.answer(errorText(request.id, error), status)
+      const text = errorText(request.id, error)
+      observation.failed(cause, error.rpcCode, text)
+      if (!(cause instanceof CallCancelledError)) response.answer(text, status)
     }
     const { client } = request
     const terms = {
@@ -48,11 +57,15 @@ export class ModernEndpoint {
       onLimited: (ms: number) => sayWhen(outgoing, ms),
     }
     const { permit } = terms
+    const speaker = { era: 'modern', protocolVersion: MODERN_VERSION, client, session: '' } as const
+    observation.spokenBy(speaker, terms)
     try {
       requireMethod(server, request)
       requireScopes(terms, server, request)
       if (request.method === 'subscriptions/listen') {
-        return await this.#listen(request, response, cancellation, server, terms)
+        await this.#listen(request, response, cancellation, server, terms)
+        // What comes from now on is no answer; how long it comes says nothing about us.
+        return observation.succeeded('')
       }
       if (request.method === 'tools/call') this.#checkParams(incoming, request, server, permit)
       const { callers } = this.#options
@@ -64,12 +77,19 @@ export class ModernEndpoint {
         callers,
         principal.id,
         terms,
+        observation,
       )
-      response.answer(resultText(request.id, result), 200)
+      const text = resultText(request.id, result)
+      observation.succeeded(text)
+      response.answer(text, 200)
     } catch (cause) {
       if (cause instanceof RefusedError) throw cause
       refuse(cause)
     }
+  }
+
+  get listens(): number {
+    return this.#listens.size
   }
 
   /** The process is about to end: whoever listens is told, and comes back elsewhere. */

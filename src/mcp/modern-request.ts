@@ -107,6 +107,9 @@ function clientOf(info: unknown): ModernRequest['client'] {
 const OF_THIS_HOP: Readonly<Record<string, undefined>> = {
   ...Object.fromEntries(Object.values(MetaKey).map((key) => [key, undefined])),
   progressToken: undefined,
+  traceparent: undefined,
+  tracestate: undefined,
+  baggage: undefined,
 }
 
 /**

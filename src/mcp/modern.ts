@@ -27,6 +27,7 @@ import { InvalidParamsError, NOT_CACHED, UnknownMethodError } from '../../federa
 import { toJsonRpcError } from '../errors.js'
 import type { ModernCallers } from '../session/modern-callers.js'
 import { isMoreTalkative } from '../session/modern-callers.js'
+import type { RequestObserver } from '../telemetry/observation.js'
 import type { ModernRequest } from './modern-request.js'
 import type { ModernResponse } from './modern-response.js'
 import type { Terms } from './terms.js'
@@ -88,6 +89,7 @@ export async function performModern(
   callers: ModernCallers,
   principal: string,
   terms: Terms,
+  observation: RequestObserver,
 ): Promise<RawObject> {
   const { method, params } = request
   const { serverInfo } = server.describe('modern')
@@ -110,6 +112,7 @@ export async function performModern(
     params: withMembers(params, { task: undefined }),
     caller,
     headers: terms.headers,
+    watcher: observation.watcher,
     subject: terms.subject,
     logLevel: request.logLevel,
     cancellation,
@@ -119,7 +122,7 @@ export async function performModern(
     ask: undefined,
     withdraw: () => undefined,
   }
-  const result = await withinLimits(terms, server, caller.key, request, () =>
+  const result = await withinLimits(terms, server, caller.key, request, observation, () =>
     server.call(call, terms.permit),
   )
   const isComplete = result.value['resultType'] === undefined

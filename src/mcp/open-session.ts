@@ -1,5 +1,5 @@
 /** Opens a legacy session: the answer to `initialize`, over whichever transport it came. */
-import type { JsonObject, RequestMessage } from '../../backends/index.js'
+import type { JsonObject, JsonRpcError, RequestMessage } from '../../backends/index.js'
 import { errorText, isJsonObject, resultText } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError } from '../../federation/index.js'
@@ -8,6 +8,7 @@ import { toJsonRpcError } from '../errors.js'
 import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
 import { SessionTooLargeError } from '../session/session-store.js'
+import type { RequestObserver, Speaker } from '../telemetry/observation.js'
 import { initializeResult } from './legacy.js'
 
 export interface Opening {
@@ -15,10 +16,35 @@ export interface Opening {
   readonly answer: string
   /** Absent where the request was refused. */
   readonly opened?: { readonly session: Session; readonly token: string }
+  /** Where it was. */
+  readonly error?: JsonRpcError
 }
 
-/** `negotiate` answers the version that the client asks for with the one to speak. */
+/** Opens one as the request asks; `negotiate` answers the version that the client asks for with the one to speak. */
 export function openSession(
+  message: RequestMessage,
+  server: VirtualServer,
+  serverName: string,
+  principal: Principal,
+  sessions: SessionStore,
+  negotiate: (asked: string) => string,
+  observation: RequestObserver,
+): Opening {
+  const it = opening(message, server, serverName, principal, sessions, negotiate)
+  const { answer, opened, error } = it
+  if (opened !== undefined) observation.spokenBy(speakerOf(opened.session))
+  if (error === undefined) observation.succeeded(answer)
+  else observation.failed(error, error.rpcCode, answer)
+  return it
+}
+
+/** Who speaks in a session. */
+export function speakerOf(session: Session): Speaker {
+  const { protocolVersion, client } = session.seed
+  return { era: 'legacy', protocolVersion, client, session: session.shownId }
+}
+
+function opening(
   { id, params }: RequestMessage,
   server: VirtualServer,
   serverName: string,
@@ -47,7 +73,8 @@ export function openSession(
   } catch (error) {
     const isRefusal = error instanceof InvalidParamsError || error instanceof SessionTooLargeError
     if (!isRefusal) throw error
-    return { answer: errorText(id, toJsonRpcError(error)) }
+    const shown = toJsonRpcError(error)
+    return { answer: errorText(id, shown), error: shown }
   }
 }
 

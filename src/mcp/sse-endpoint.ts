@@ -5,18 +5,19 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Message } from '../../backends/index.js'
-import { notificationText, sseMessage } from '../../backends/index.js'
+import type { Message, RequestMessage } from '../../backends/index.js'
+import { ErrorCode, notificationText, sseMessage } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { readBody } from '../http/body.js'
 import { RefusedError } from '../http/refusal.js'
 import type { Session } from '../session/session.js'
+import type { RequestObserver } from '../telemetry/observation.js'
 import { classify, negotiateVersion } from './classify.js'
 import type { EndpointOptions } from './endpoint.js'
 import { EventStream, KeepAlive } from './event-stream.js'
 import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
-import { openSession } from './open-session.js'
+import { openSession, speakerOf } from './open-session.js'
 import type { Terms } from './terms.js'
 import { requireScopes } from './terms.js'
 import { answering, messagesIn, requireAccept, requireContentType, requireRoom } from './request.js'
@@ -92,6 +93,10 @@ export class SseEndpoint {
     })
   }
 
+  get streams(): number {
+    return this.#connections.size
+  }
+
   /** Ends all streams; their clients come back by themselves. */
   close(): void {
     this.#keepAlive.close()
@@ -99,37 +104,66 @@ export class SseEndpoint {
   }
 
   #take(message: Message, connection: Connection, request: IncomingMessage, bytes: number): void {
-    const server = this.#options.serverOf('')
+    const { serverOf, observe, bodyLimits } = this.#options
+    const server = serverOf('')
     if (server === undefined) throw new RefusedError(404, 'there is no MCP server here')
-    requireRoom(this.#options.bodyLimits, server, message, bytes)
-    const id = message.kind === 'request' ? message.id : undefined
-    const kind = classify(message)
-    if (kind === 'modern') {
-      throw new RefusedError(400, 'this transport is for earlier revisions', { id })
+    if (message.kind !== 'request') {
+      requireRoom(bodyLimits, server, message, bytes)
+      const session = this.#session(message, connection)
+      this.#terms(request, connection, session)
+      return this.#hear(message, server, session)
     }
-    if (kind === 'initialize' && message.kind === 'request') {
+    const observation = observe(message, request, server, connection.principal, bytes)
+    try {
+      requireRoom(bodyLimits, server, message, bytes)
+      this.#serve(message, server, connection, request, observation)
+    } catch (error) {
+      const { status = 500, rpcCode = ErrorCode.InternalError } =
+        error instanceof RefusedError ? error : {}
+      observation.refused(status, rpcCode)
+      throw error
+    }
+  }
+
+  #serve(
+    message: RequestMessage,
+    server: VirtualServer,
+    connection: Connection,
+    request: IncomingMessage,
+    observation: RequestObserver,
+  ): void {
+    const { id } = message
+    if (classify(message) === 'initialize') {
       if (connection.session !== undefined) {
         throw new RefusedError(400, 'the session is open already', { id })
       }
-      const { sessions } = this.#options
       const { answer, opened } = openSession(
         message,
         server,
         '',
         connection.principal,
-        sessions,
+        this.#options.sessions,
         negotiate,
+        observation,
       )
       if (opened !== undefined) this.#begin(connection, server, opened, request)
       return connection.stream.write(sseMessage(answer))
     }
-    const { session } = connection
-    if (session === undefined) {
-      throw new RefusedError(400, 'begin with "initialize"', { id })
-    }
+    const session = this.#session(message, connection)
     const terms = this.#terms(request, connection, session)
-    if (message.kind === 'request') requireScopes(terms, server, message)
-    this.#hear(message, server, session, connection.stream, terms)
+    observation.spokenBy(speakerOf(session), terms)
+    requireScopes(terms, server, message)
+    this.#answer(message, server, session, connection.stream, terms, observation)
+  }
+
+  /** @throws RefusedError where there is none yet, or the message is of a later revision */
+  #session(message: Message, { session }: Connection): Session {
+    const id = message.kind === 'request' ? message.id : undefined
+    if (classify(message) === 'modern') {
+      throw new RefusedError(400, 'this transport is for earlier revisions', { id })
+    }
+    if (session === undefined) throw new RefusedError(400, 'begin with "initialize"', { id })
+    return session
   }
 
   #begin(
@@ -163,19 +197,24 @@ export class SseEndpoint {
     return terms
   }
 
-  #hear(
-    message: Message,
+  #hear(message: Message, server: VirtualServer, session: Session): void {
+    const { tokens, onInternalError } = this.#options
+    if (message.kind === 'notification') {
+      hearNotification(server, session, message, tokens, onInternalError)
+    } else if (message.kind !== 'request') {
+      hearAnswer(server, session, message, tokens, onInternalError)
+    }
+  }
+
+  #answer(
+    message: RequestMessage,
     server: VirtualServer,
     session: Session,
     stream: EventStream,
     terms: Terms,
+    observation: RequestObserver,
   ): void {
     const { tokens, onInternalError } = this.#options
-    if (message.kind === 'notification') {
-      return hearNotification(server, session, message, tokens, onInternalError)
-    }
-    if (message.kind !== 'request')
-      return hearAnswer(server, session, message, tokens, onInternalError)
     const way = {
       notify: (text: string) => stream.write(sseMessage(text)),
       room: () => stream.room(),
@@ -184,7 +223,7 @@ export class SseEndpoint {
         return true
       },
     }
-    answerRequest(server, session, message, way, tokens, onInternalError, terms)
+    answerRequest(server, session, message, way, tokens, onInternalError, terms, observation)
       .then((text) => {
         if (text !== undefined) stream.write(sseMessage(text))
       })

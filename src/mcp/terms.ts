@@ -5,6 +5,7 @@ import { JsonRpcError, RawJson } from '../../backends/index.js'
 import type { Principal } from '../auth/principal.js'
 import type { Permit, VirtualServer } from '../../federation/index.js'
 import type { Entry, Reason, Use } from '../limits/limiter.js'
+import type { RequestObserver } from '../telemetry/observation.js'
 
 export interface Terms {
   /** What may be seen and used; absent for everything. */
@@ -40,6 +41,7 @@ export async function withinLimits(
   server: VirtualServer,
   session: string,
   { method, params }: { readonly method: string; readonly params: RawObject },
+  observation: RequestObserver,
   run: () => Promise<RawObject>,
 ): Promise<RawObject> {
   const { enter, permit, principal, address, onLimited } = terms
@@ -57,6 +59,7 @@ export async function withinLimits(
   // Counted in this process, a call goes on at once.
   const entry = entering instanceof Promise ? await entering : entering
   if (!entry.isAdmitted) {
+    observation.limited()
     onLimited?.(entry.retryAfterMs)
     return limitedResult(entry.reason, entry.retryAfterMs, method)
   }

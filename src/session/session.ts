@@ -1,4 +1,5 @@
 /** One legacy downstream client: what its sealed id says of it, and what it has under way in this process. */
+import { createHash } from 'node:crypto'
 import type {
   Caller,
   JsonObject,
@@ -44,6 +45,7 @@ export class Session {
   #stopListening: (() => void) | undefined
   #closed = false
   #usedAt = Date.now()
+  #shownId: string | undefined
 
   constructor(seed: SessionSeed) {
     this.seed = seed
@@ -60,6 +62,11 @@ export class Session {
         this.notify(notificationText(method, params))
       },
     }
+  }
+
+  /** What stands for its id wherever people read: the id itself opens the session. */
+  get shownId(): string {
+    return (this.#shownId ??= createHash('sha256').update(this.seed.uid).digest('hex').slice(0, 16))
   }
 
   /** For how long nothing was asked, run or listened to, in milliseconds. */

@@ -8,12 +8,12 @@ export class BoundedLabels {
   readonly #known = new Map<string, Set<string>>()
 
   /** The value as a label of this name may have it. */
-  of(name: string, value: string | number | boolean): string {
+  of(name: string, value: string | number | boolean, maxValues: number = MAX_VALUES): string {
     const text = String(value)
     const known = this.#known.get(name) ?? new Set()
-    this.#known.set(name, known)
     if (known.has(text)) return text
-    if (known.size >= MAX_VALUES || text.length > MAX_LENGTH) return OTHER
+    if (known.size >= maxValues || text.length > MAX_LENGTH) return OTHER
+    this.#known.set(name, known)
     known.add(text)
     return text
   }

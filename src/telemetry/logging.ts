@@ -1,27 +1,68 @@
 /** One JSON object a line on stdout, through pino; what the lower folders report is put into words here. */
 import type { Logger } from 'pino'
 import { pino } from 'pino'
+import type { LogLevel } from './log-levels.js'
+import { safeLine } from './safe-line.js'
 
 export type { Logger }
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
+/** Lines of requests are written together, when there are so many characters of them, or after this long. */
+const CHUNK_CHARS = 64 * 1024
+const CHUNK_MS = 200
+/** Where nobody reads the log, what goes beyond this is dropped: it must hold up no calls and fill no memory. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
-/** What JSON leaves as it is, and terminals and readers of lines may obey: C1 controls, directions, line separators. */
-const UNSAFE = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu
+export interface Log {
+  readonly logger: Logger
+  /** Adds a line of the access log: soon, and in order with the others. */
+  readonly writeAccess: (line: string) => void
+}
 
+/** A log that writes each line as it comes. */
 export function createLogger(level: LogLevel): Logger {
-  return pino({
+  return pino(optionsFor(level))
+}
+
+/** The log of a gateway, whose many lines about requests share its way out. */
+export function createLog(level: LogLevel): Log {
+  const out = pino.destination({
+    dest: 1,
+    sync: false,
+    maxLength: MAX_WAITING_BYTES,
+  })
+  let waiting = ''
+  let timer: NodeJS.Timeout | undefined
+  const writeWaiting = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    if (waiting === '') return
+    const text = waiting
+    waiting = ''
+    out.write(text)
+  }
+  // Before pino's own, which writes what it has.
+  process.prependListener('exit', writeWaiting)
+  const inOrder = {
+    write: (line: string): void => {
+      writeWaiting()
+      out.write(line)
+    },
+  }
+  return {
+    logger: pino(optionsFor(level), inOrder),
+    writeAccess: (line) => {
+      waiting += `${line}\n`
+      if (waiting.length >= CHUNK_CHARS) writeWaiting()
+      else timer ??= setTimeout(writeWaiting, CHUNK_MS).unref()
+    },
+  }
+}
+
+function optionsFor(level: LogLevel) {
+  return {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    // Whatever is in a line is in one of its strings, where an escape means the same.
-    hooks: { streamWrite: (line) => line.replace(UNSAFE, escaped) },
-  })
-}
-
-/** As JSON writes it; what is beyond 16 bits as two of them. */
-function escaped(character: string): string {
-  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
-  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
+    hooks: { streamWrite: safeLine },
+  }
 }

@@ -1,20 +1,26 @@
 /**
- * What the gateway tells Prometheus of itself. States are read when they are asked for, so that nothing has to be kept
- * in step.
+ * What the gateway tells Prometheus and a collector of itself. States are read when they are asked for, so that nothing
+ * has to be kept in step.
  */
-import type { ObservableResult } from '@opentelemetry/api'
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
-import { MeterProvider } from '@opentelemetry/sdk-metrics'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { JsonObject } from '../../backends/index.js'
+import type { Meter, ObservableResult } from '@opentelemetry/api'
+import type { Resource } from '@opentelemetry/resources'
+import type { PushMetricExporter } from '@opentelemetry/sdk-metrics'
+import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
+import type { ServerResponse } from 'node:http'
+import type { SourceReport } from '../../discovery/index.js'
+import type { CatalogKeeper, RefreshReport } from '../../federation/index.js'
 import { shownAttributes } from '../attributes/attributes.js'
 import type { Denial } from '../auth/policy.js'
-import type { SourceReport } from '../../discovery/index.js'
-import type { CatalogKeeper } from '../../federation/index.js'
 import type { Failure } from '../limits/redis/store.js'
 import { eraOf, transportOf } from '../reports.js'
 import { VERSION } from '../version.js'
+import { Aggregates } from './aggregates.js'
 import { BoundedLabels, OTHER } from './bounded-labels.js'
+import type { MetricDescription } from './metric-descriptions.js'
+import { METRICS } from './metric-descriptions.js'
+import { MAX_NAME, OperationMetrics } from './operation-metrics.js'
+import { ProcessMetrics } from './process-metrics.js'
+import { PrometheusReader } from './prometheus.js'
 
 /** What is read at each scrape. */
 export interface MetricsState {
@@ -24,44 +30,102 @@ export interface MetricsState {
   problems(): number
   /** Whether limits are shared now; `undefined` where they are this process's own. */
   isStoreUp(): boolean | undefined
+  sessions(): { readonly legacy: number; readonly modern: number }
+  streams(): number
 }
 
-/** Servers choose names; a scrape holds thousands of them. */
-const MAX_LABEL = 128
+export interface MetricsOptions {
+  readonly resource: Resource
+  /** Where metrics are pushed to. */
+  readonly exporter: PushMetricExporter | undefined
+  /** Principals with labels of their own. */
+  readonly principals: number
+  /** Attributes that are labels, as they are now. */
+  readonly attributeLabels: () => readonly string[]
+  readonly onError: (error: unknown) => void
+}
 
 export class Metrics {
-  readonly #bounded = new BoundedLabels()
-  readonly #exporter = new PrometheusExporter({
-    preventServerStart: true,
-    withoutScopeInfo: true,
-    withoutTargetInfo: true,
-  })
-  readonly #provider = new MeterProvider({ readers: [this.#exporter] })
-  readonly #meter = this.#provider.getMeter('mcp-junction', VERSION)
-  readonly #reloads = this.#meter.createCounter('mcp_junction_config_reloads', {
-    description: 'Configurations applied or refused since the start.',
-  })
+  readonly operations: OperationMetrics
+  readonly #attributeLabels: () => readonly string[]
+  readonly #reader: PrometheusReader
+  readonly #provider: MeterProvider
+  readonly #meter: Meter
+  readonly #process: ProcessMetrics
+  readonly #reloads
+  readonly #denied
+  readonly #limited
+  readonly #refreshes
+  readonly #uncounted
 
-  readonly #denied = this.#meter.createCounter('mcp_junction_denied', {
-    description: 'Uses of tools, prompts and resources that rules denied.',
-  })
+  constructor(state: MetricsState, options: MetricsOptions) {
+    const { resource, exporter, principals, attributeLabels, onError } = options
+    this.#attributeLabels = attributeLabels
+    this.operations = new OperationMetrics(new BoundedLabels(), principals, attributeLabels)
+    const aggregates = new Aggregates(this.operations.all)
+    this.#reader = new PrometheusReader(aggregates, onError)
+    const pushing = exporter && [
+      new PeriodicExportingMetricReader({ exporter, metricProducers: [aggregates] }),
+    ]
+    this.#provider = new MeterProvider({ resource, readers: [this.#reader, ...(pushing ?? [])] })
+    this.#meter = this.#provider.getMeter('mcp-junction', VERSION)
+    this.#process = new ProcessMetrics(this.#meter)
+    this.#reloads = this.#counter(METRICS.reloads)
+    this.#denied = this.#counter(METRICS.denied)
+    this.#limited = this.#counter(METRICS.limited)
+    this.#refreshes = this.#counter(METRICS.refreshes)
+    this.#uncounted = this.#counter(METRICS.uncounted)
+    this.#watch(state)
+  }
 
-  readonly #limited = this.#meter.createCounter('mcp_junction_limited', {
-    description: 'Calls that were beyond their limits.',
-  })
+  configReloaded(outcome: 'applied' | 'refused'): void {
+    this.#reloads.add(1, { outcome })
+  }
 
-  readonly #uncounted = this.#meter.createCounter('mcp_junction_limit_store_errors', {
-    description:
-      'Calls that were let in or refused because the store of limits did not count them.',
-  })
+  /** Of names, only those of tools and prompts become labels: those are as many as the catalogs have. */
+  denied({ item: { kind, name, target }, principal, attributes }: Denial): void {
+    const labels = this.#attributeLabels()
+    const who = this.operations.principalLabel(principal.name)
+    this.#denied.add(1, {
+      kind,
+      name: kind === 'resource' ? OTHER : name.slice(0, MAX_NAME),
+      target,
+      reason: 'rule',
+      ...(who === undefined ? {} : { principal: who }),
+      ...this.operations.attributeLabels(shownAttributes(attributes), labels),
+    })
+  }
 
-  constructor(state: MetricsState) {
-    this.#gauge('mcp_junction_target_up', 'Whether a target can be used now.', (result) => {
+  limited(method: string, target: string, reason: string): void {
+    this.#limited.add(1, { method, target, reason })
+  }
+
+  uncounted(reason: Failure): void {
+    this.#uncounted.add(1, { reason })
+  }
+
+  catalogRefreshed({ target, reason, outcome }: RefreshReport): void {
+    this.#refreshes.add(1, { target, reason, outcome })
+  }
+
+  /** Answers a scrape. */
+  answer(response: ServerResponse): void {
+    void this.#reader.answer(response)
+  }
+
+  /** Sends what has not been sent. */
+  async close(): Promise<void> {
+    this.#process.close()
+    await this.#provider.shutdown()
+  }
+
+  #watch(state: MetricsState): void {
+    this.#gauge(METRICS.targetUp, (result) => {
       for (const { backend, unavailable } of state.keepers()) {
         result.observe(unavailable === undefined ? 1 : 0, { target: backend.target.name })
       }
     })
-    this.#gauge('mcp_junction_target_info', 'What a target speaks; always 1.', (result) => {
+    this.#gauge(METRICS.targetInfo, (result) => {
       for (const keeper of state.keepers()) {
         const { backend, catalog } = keeper
         result.observe(1, {
@@ -72,97 +136,55 @@ export class Metrics {
         })
       }
     })
-    const retries = this.#meter.createObservableCounter('mcp_junction_retries', {
-      description: 'Requests that a target was sent again.',
+    const retries = this.#meter.createObservableCounter(METRICS.retries.name, {
+      description: METRICS.retries.description,
     })
     retries.addCallback((result) => {
       for (const { backend } of state.keepers()) {
         result.observe(backend.retries, { target: backend.target.name })
       }
     })
-    this.#gauge('mcp_junction_catalog_items', 'Items in the list of a target.', (result) => {
+    this.#gauge(METRICS.catalogItems, (result) => {
       for (const { backend, catalog } of state.keepers()) {
         for (const [kind, items] of Object.entries(catalog?.items ?? {})) {
           result.observe(items.length, { target: backend.target.name, kind })
         }
       }
     })
-    this.#gauge(
-      'mcp_junction_unapproved_tools',
-      'Tools with definitions that nobody approved, of a target with a guard.',
-      (result) => {
-        for (const { backend, unapproved } of state.keepers()) {
-          const { name, guard } = backend.target
-          if (guard !== 'off') result.observe(unapproved.length, { target: name })
-        }
-      },
-    )
-    this.#gauge('mcp_junction_source_up', 'Whether what is watched is current.', (result) => {
+    this.#gauge(METRICS.unapprovedTools, (result) => {
+      for (const { backend, unapproved } of state.keepers()) {
+        const { name, guard } = backend.target
+        if (guard !== 'off') result.observe(unapproved.length, { target: name })
+      }
+    })
+    this.#gauge(METRICS.sourceUp, (result) => {
       for (const { source, ready, reason } of state.sources()) {
         result.observe(ready && reason === undefined ? 1 : 0, { source })
       }
     })
-    this.#gauge(
-      'mcp_junction_discovery_problems',
-      'Things that were discovered and are not served for what is wrong with them.',
-      (result) => result.observe(state.problems()),
-    )
+    this.#gauge(METRICS.problems, (result) => result.observe(state.problems()))
+    this.#gauge(METRICS.sessions, (result) => {
+      for (const [era, count] of Object.entries(state.sessions())) result.observe(count, { era })
+    })
+    this.#gauge(METRICS.streams, (result) => result.observe(state.streams()))
     let hadStore = false
-    this.#gauge(
-      'mcp_junction_limit_store_up',
-      'Whether the store of limits can be used now.',
-      (result) => {
-        const isUp = state.isStoreUp()
-        if (isUp !== undefined) result.observe(isUp ? 1 : 0)
-        // What is not observed any more is told as it was.
-        else if (hadStore) result.observe(NaN)
-        hadStore ||= isUp !== undefined
-      },
-    )
+    this.#gauge(METRICS.storeUp, (result) => {
+      const isUp = state.isStoreUp()
+      if (isUp !== undefined) result.observe(isUp ? 1 : 0)
+      // What is not observed any more is told as it was.
+      else if (hadStore) result.observe(NaN)
+      hadStore ||= isUp !== undefined
+    })
   }
 
-  configReloaded(outcome: 'applied' | 'refused'): void {
-    this.#reloads.add(1, { outcome })
+  #counter({ name, description, unit }: MetricDescription) {
+    return this.#meter.createCounter(name, { description, unit })
   }
 
-  /**
-   * Of names, only those of tools and prompts become labels: those are as many as the catalogs have. Of attributes those
-   * that `labels` names.
-   */
-  denied({ item: { kind, name, target }, attributes }: Denial, labels: readonly string[]): void {
-    const label = kind === 'resource' ? OTHER : name.slice(0, MAX_LABEL)
-    const chosen = this.#labelsOf(attributes, labels)
-    this.#denied.add(1, { kind, name: label, target, reason: 'rule', ...chosen })
-  }
-
-  limited(method: string, reason: string): void {
-    this.#limited.add(1, { method, reason })
-  }
-
-  uncounted(reason: Failure): void {
-    this.#uncounted.add(1, { reason })
-  }
-
-  /** Answers a scrape. */
-  answer(request: IncomingMessage, response: ServerResponse): void {
-    this.#exporter.getMetricsRequestHandler(request, response)
-  }
-
-  async close(): Promise<void> {
-    await this.#provider.shutdown()
-  }
-
-  #labelsOf(attributes: JsonObject, names: readonly string[]): Record<string, string> {
-    if (names.length === 0) return {}
-    const shown = shownAttributes(attributes)
-    const labels = names.map((name) => [
-      `attribute_${name}`,
-      this.#bounded.of(name, shown[name] ?? ''),
-    ])
-    return Object.fromEntries(labels) as Record<string, string>
-  }
-
-  #gauge(name: string, description: string, read: (result: ObservableResult) => void): void {
-    this.#meter.createObservableGauge(name, { description }).addCallback(read)
+  #gauge(
+    { name, description, unit }: MetricDescription,
+    read: (result: ObservableResult) => void,
+  ): void {
+    this.#meter.createObservableGauge(name, { description, unit }).addCallback(read)
   }
 }

@@ -2,7 +2,7 @@
  * What was asked of the gateway and what came of it: one record for each request of a client's, once it is answered.
  * Metrics, the access log, traces and the page are made from these records and from nothing else.
  */
-import type { Era, JsonObject } from '../../backends/index.js'
+import type { Era } from '../../backends/index.js'
 
 /** `failed`: a JSON-RPC error, or the error of a tool (`isError`), told apart by `errorType`. */
 export type Outcome = 'ok' | 'failed' | 'denied' | 'limited' | 'cancelled'
@@ -37,7 +37,8 @@ export interface Operation {
   /** Hex, as W3C trace context has them; '' where the request is not traced. */
   readonly traceId: string
   readonly spanId: string
-  readonly attributes: JsonObject
+  /** Those that are a word, a number or a truth, cut to size. */
+  readonly attributes: Readonly<Record<string, string | number | boolean>>
 }
 
 type Listener = (operation: Operation) => void

@@ -1,5 +1,6 @@
 /** What a person at a terminal sees: where to connect, settings to paste, and the backends as they come and go. */
 import type { CatalogKeeper } from '../../federation/index.js'
+import type { Operation } from './operations.js'
 
 const useColours = process.env['NO_COLOR'] === undefined
 const paint = (code: number) => (text: string) =>
@@ -10,9 +11,16 @@ const green = paint(32)
 const yellow = paint(33)
 const red = paint(31)
 
+/** What a person can follow. */
+const MAX_BURST = 20
+const BURST_MS = 1_000
+
 export class Terminal {
   readonly #out: NodeJS.WritableStream
   readonly #shown = new Map<string, string>()
+  #shownSince = -Infinity
+  #operations = 0
+  #hidden = 0
 
   constructor(out: NodeJS.WritableStream) {
     this.#out = out
@@ -32,6 +40,27 @@ export class Terminal {
   ${dim('others')}       ${JSON.stringify({ mcpServers: { junction: JSON.parse(server) as unknown } })}
 
 `)
+  }
+
+  /** A line for what somebody asked of a server, and for all that went wrong; so many at once, and the rest as a number. */
+  showOperation(operation: Operation): void {
+    const { method, name, target, outcome, errorType, durationMs, upstreamMs, client } = operation
+    if (target === '' && outcome === 'ok') return
+    const now = performance.now()
+    if (now - this.#shownSince >= BURST_MS) {
+      if (this.#hidden > 0) this.#out.write(dim(`  … and ${this.#hidden} more\n`))
+      this.#shownSince = now
+      this.#operations = 0
+      this.#hidden = 0
+    }
+    if (++this.#operations > MAX_BURST) {
+      this.#hidden++
+      return
+    }
+    const what = printable(`${method} ${name}`.trim())
+    const verdict = outcome === 'ok' ? green('ok') : red(`${outcome} ${errorType}`.trim())
+    const times = `${durationMs.toFixed(0)} ms, of it ${upstreamMs.toFixed(0)} ms there`
+    this.#out.write(`  ${what}  ${verdict}  ${dim(`${times}  ${printable(client.name)}`)}\n`)
   }
 
   /** A line for each change worth one; repetitions are not. */

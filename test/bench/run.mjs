@@ -1,15 +1,19 @@
-// `npm run bench [-- --seconds N]`: what the gateway adds to a call. All contenders run on this machine in one run and
+// `npm run bench [-- --seconds N] [-- --telemetry]`: what the gateway adds to a call, or what telemetry adds to that. All contenders run on this machine in one run and
 // take turns, so the ratios mean something; the absolute numbers do not.
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { load } from './load.mjs'
 
 const CONNECTIONS = 32
 const ROUNDS = 3
 const option = process.argv.indexOf('--seconds')
+const isAboutTelemetry = process.argv.includes('--telemetry')
 const seconds = option === -1 ? 3 : Number(process.argv[option + 1])
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const children = []
@@ -30,13 +34,50 @@ const firstLine = (child) =>
 const folder = await mkdtemp(join(tmpdir(), 'junction-bench-'))
 try {
   const backend = Number(await firstLine(start('backend.mjs', '100')))
+  if (isAboutTelemetry) await compareTelemetry(backend)
+  else await compareProxies(backend)
+} finally {
+  for (const child of children) child.kill()
+  await rm(folder, { recursive: true })
+}
+
+async function compareProxies(backend) {
   const bare = Number(await firstLine(start('bare-proxy.mjs', String(backend))))
-  const gateway = await startGateway(backend)
-  const contenders = [
+  const gateway = await startGateway(backend, { admin: false, telemetry: { accessLog: false } })
+  const best = await bestOf([
     { name: 'direct', port: backend, headers: {}, tool: 'echo' },
     { name: 'bare node:http + undici proxy', port: bare, headers: {}, tool: 'echo' },
-    { name: 'mcp-junction', port: gateway.port, headers: gateway.headers, tool: 'bench__echo' },
-  ]
+    { name: 'mcp-junction', ...gateway, tool: 'bench__echo' },
+  ])
+  const bareRate = best.get('bare node:http + undici proxy').callsPerSecond
+  printTable(best, '× bare proxy', bareRate)
+}
+
+/** Off: nobody hears of requests. On: metrics, the access log, and traces of one call in a hundred. */
+async function compareTelemetry(backend) {
+  const collector = createServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(200).end())
+  }).listen(0, '127.0.0.1')
+  await once(collector, 'listening')
+  const endpoint = `http://127.0.0.1:${collector.address().port}`
+  const off = await startGateway(backend, { admin: false, telemetry: { accessLog: false } })
+  const on = await startGateway(backend, {
+    admin: { port: 0 },
+    telemetry: { accessLog: true, otlp: { endpoint }, traces: { sampler: 0.01 } },
+  })
+  const best = await bestOf([
+    { name: 'telemetry off', ...off, tool: 'bench__echo' },
+    { name: 'telemetry on', ...on, tool: 'bench__echo' },
+  ])
+  collector.close()
+  const rate = (name) => best.get(name).callsPerSecond
+  printTable(best, '× off', rate('telemetry off'))
+  const ratio = rate('telemetry on') / rate('telemetry off')
+  console.log(`\nwith telemetry, ${(100 * ratio).toFixed(1)} % of the calls without`)
+}
+
+/** They take turns, so that what else the machine does concerns all alike. */
+async function bestOf(contenders) {
   for (const it of contenders) await load({ ...it, connections: CONNECTIONS, seconds: 2 })
   const best = new Map()
   for (let round = 0; round < ROUNDS; round++) {
@@ -46,40 +87,36 @@ try {
         best.set(it.name, result)
     }
   }
-  const bareRate = best.get('bare node:http + undici proxy').callsPerSecond
+  return best
+}
+
+function printTable(best, relation, whole) {
   console.log(
     `\ntools/call, 100 B result, ${CONNECTIONS} connections, best of ${ROUNDS} × ${seconds} s\n`,
   )
-  console.log('| Contender | calls/s | × bare proxy | p50 ms | p99 ms |\n|---|---|---|---|---|')
+  console.log(`| Contender | calls/s | ${relation} | p50 ms | p99 ms |\n|---|---|---|---|---|`)
   for (const [name, { callsPerSecond, p50, p99 }] of best) {
-    const ratio = (callsPerSecond / bareRate).toFixed(2)
+    const ratio = (callsPerSecond / whole).toFixed(2)
     console.log(
       `| ${name} | ${callsPerSecond.toFixed(0)} | ${ratio} | ${p50.toFixed(2)} | ${p99.toFixed(2)} |`,
     )
   }
-} finally {
-  for (const child of children) child.kill()
-  await rm(folder, { recursive: true })
 }
 
-async function startGateway(backendPort) {
-  const config = join(folder, 'junction.json')
-  await writeFile(
-    config,
-    JSON.stringify({
-      listen: { port: 0 },
-      admin: false,
-      targets: [{ name: 'bench', mcp: { url: `http://127.0.0.1:${backendPort}/mcp` } }],
-    }),
+/** Its log goes to a file: who measures should not have to read it. */
+async function startGateway(backendPort, settings) {
+  const config = join(folder, `junction-${children.length}.json`)
+  const target = { name: 'bench', mcp: { url: `http://127.0.0.1:${backendPort}/mcp` } }
+  await writeFile(config, JSON.stringify({ ...settings, listen: { port: 0 }, targets: [target] }))
+  const logFile = await open(`${config}.log`, 'w')
+  const child = spawn(
+    process.execPath,
+    [here('../../dist/src/cli.js'), 'serve', '--config', config],
+    { stdio: ['ignore', logFile.fd, 'inherit'] },
   )
-  const child = start('../../dist/src/cli.js', 'serve', '--config', config)
-  const port = await new Promise((resolve, reject) => {
-    child.stdout.on('data', (chunk) => {
-      const url = /"url":"http:\/\/127\.0\.0\.1:(\d+)/.exec(String(chunk))
-      if (url !== null) resolve(Number(url[1]))
-    })
-    child.once('exit', (code) => reject(new Error(`the gateway exited with ${code}`)))
-  })
+  children.push(child)
+  await logFile.close()
+  const port = await listeningPort(child, `${config}.log`)
   const answer = await fetch(`http://127.0.0.1:${port}/mcp`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
@@ -95,4 +132,13 @@ async function startGateway(backendPort) {
     }),
   })
   return { port, headers: { 'Mcp-Session-Id': answer.headers.get('mcp-session-id') } }
+}
+
+async function listeningPort(child, log) {
+  for (;;) {
+    const url = /"url":"http:\/\/127\.0\.0\.1:(\d+)\/mcp"/.exec(await readFile(log, 'utf8'))
+    if (url !== null) return Number(url[1])
+    if (child.exitCode !== null) throw new Error(`the gateway exited with ${child.exitCode}`)
+    await setTimeout(20)
+  }
 }

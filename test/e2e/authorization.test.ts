@@ -171,7 +171,7 @@ describe('rules', () => {
     expect(it.upstream.asked('tools/call')).toEqual([])
     const { text } = await get(`${it.gateway.adminUrl}/metrics`)
     expect(text).toContain(
-      'mcp_junction_denied_total{kind="tool",name="drop",target="t",reason="rule"} 2',
+      'mcp_junction_denied_total{kind="tool",name="drop",target="t",reason="rule",principal="bob"} 2',
     )
   })
 

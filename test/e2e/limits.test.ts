@@ -48,7 +48,9 @@ describe('a call beyond its limit', () => {
     })
     expect(it.upstream.asked('tools/call')).toHaveLength(3)
     const { text } = await get(`${it.gateway.adminUrl}/metrics`)
-    expect(text).toContain('mcp_junction_limited_total{method="tools/call",reason="rate"} 1')
+    expect(text).toContain(
+      'mcp_junction_limited_total{method="tools/call",target="a",reason="rate"} 1',
+    )
   })
 
   it.each(['tool', 'target'])(

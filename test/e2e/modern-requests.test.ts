@@ -243,15 +243,16 @@ describe('a request of 2026-07-28', () => {
 
   it('leaves nothing of itself in what the server gets [R89]', async () => {
     await using it = await world()
+    const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
     await it.client.call(
       'a__echo',
       { x: 1 },
-      { meta: { 'example.com/k': 1, progressToken: 'mine', traceparent: 't' } },
+      { meta: { 'example.com/k': 1, progressToken: 'mine', traceparent } },
     )
     const [asked] = it.upstream.asked('tools/call')
     expect(asked?.params['_meta']).toEqual({
       'example.com/k': 1,
-      traceparent: 't',
+      traceparent,
       progressToken: expect.any(Number),
     })
     const headers = it.upstream.headers.at(-1) ?? {}

@@ -28,6 +28,7 @@ export interface GatewayConfig {
   readonly limits?: readonly JsonObject[]
   readonly store?: JsonObject
   readonly admin?: JsonObject | false
+  readonly telemetry?: JsonObject
 }
 
 export type RunningGateway = Gateway & AsyncDisposable

@@ -151,6 +151,11 @@ describe('a configuration', () => {
         single: true,
       },
       sessions: { keys: [], idleTimeoutMs: 1_800_000, maxAgeMs: 86_400_000, max: 100_000 },
+      telemetry: {
+        traces: { ratio: 1, parentBased: true, baggage: false, content: false },
+        metrics: { principals: 1_000 },
+        accessLog: true,
+      },
     })
   })
 
@@ -175,6 +180,12 @@ federation:
   includeContext: pass
   single: false
 sessions: { idleTimeout: 1m, maxAge: 2h, max: 1 }
+telemetry:
+  otlp: { endpoint: 'http://127.0.0.1:4318', protocol: http/json, headers: { X-Team: a } }
+  traces: { sampler: 0.01, parentBased: false, baggage: true, content: true }
+  metrics: { principals: 0 }
+  accessLog: false
+  logLevel: error
 `)
     expect(config.listen).toEqual({
       host: '::',
@@ -202,6 +213,17 @@ sessions: { idleTimeout: 1m, maxAge: 2h, max: 1 }
       single: false,
     })
     expect(config.sessions).toMatchObject({ idleTimeoutMs: 60_000, maxAgeMs: 7_200_000, max: 1 })
+    expect(config.telemetry).toEqual({
+      otlp: {
+        endpoint: 'http://127.0.0.1:4318',
+        protocol: 'http/json',
+        headers: { 'x-team': 'a' },
+      },
+      traces: { ratio: 0.01, parentBased: false, baggage: true, content: true },
+      metrics: { principals: 0 },
+      accessLog: false,
+      logLevel: 'error',
+    })
   })
 
   it.each([

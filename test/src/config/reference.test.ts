@@ -55,6 +55,7 @@ describe('the JSON Schema', () => {
       'kubernetes',
       'federation',
       'sessions',
+      'telemetry',
     ])
     expect(required).toBeUndefined()
     expect(additionalProperties).toBe(false)
