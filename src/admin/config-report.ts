@@ -12,6 +12,7 @@ export function configReport(config: Config): object {
   const { listen, admin, authentication, authorization, sessions, federation, kubernetes } = config
   const { jwt, apiKeys, mode, resourceMetadata } = authentication
   const { context, namespace, address, clusterDomain } = kubernetes
+  const { otlp, traces, metrics, accessLog } = config.telemetry
   const { naming, failureMode, instructions, serverInfo, attribution, single } = federation
   const { tls, host, port, path, legacySse, maxBodyBytes, ...rest } = listen
   const { allowedHosts, allowedOrigins, ipFilter, trustedProxies } = rest
@@ -51,6 +52,16 @@ export function configReport(config: Config): object {
       idleTimeoutMs: sessions.idleTimeoutMs,
       maxAgeMs: sessions.maxAgeMs,
       max: sessions.max,
+    },
+    telemetry: {
+      otlp: otlp && {
+        address: new URL(otlp.endpoint).host,
+        protocol: otlp.protocol,
+        headers: Object.keys(otlp.headers),
+      },
+      traces,
+      metrics,
+      accessLog,
     },
   }
 }

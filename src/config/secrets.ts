@@ -7,11 +7,12 @@ const SECRET_NAME = /token|secret|passw|credential|auth|key/i
 
 /** All that came by reference, and what is a secret by its place. */
 export function secretsOf(config: Config): readonly string[] {
-  const { admin, authentication, sessions, store, substituted, targets } = config
+  const { admin, authentication, sessions, store, substituted, targets, telemetry } = config
   return [
     ...substituted,
     ...(admin === undefined || admin === false ? [] : [admin.token ?? '']),
     store?.redis.password ?? '',
+    ...Object.values(telemetry.otlp?.headers ?? {}).flatMap((value) => value.split(' ')),
     ...authentication.apiKeys.map(({ key }) => key ?? ''),
     ...sessions.keys.flatMap((key) =>
       (['base64', 'base64url', 'hex'] as const).map((form) => key.toString(form)),

@@ -1,6 +1,7 @@
 /** Everything that listens to requests, built and wired: metrics, traces, the access log. */
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { reasonOf } from '../../backends/index.js'
 import { VERSION } from '../version.js'
 import { accessLine } from './access-log.js'
@@ -13,6 +14,9 @@ import type { Operations } from './operations.js'
 import { createExporters } from './otlp.js'
 import type { TelemetrySettings } from './settings.js'
 import { Tracing } from './tracing.js'
+
+/** Less than what is left of the patience of those who stop processes. */
+const CLOSE_DEADLINE_MS = 2_000
 
 export interface TelemetryOptions {
   readonly settings: TelemetrySettings
@@ -108,9 +112,10 @@ export class Telemetry {
     if (logLevel !== undefined && logLevel !== before.logLevel) this.setLogLevel(logLevel)
   }
 
-  /** Sends what has not been sent. A collector that is away must not keep the process. */
+  /** Sends what has not been sent. A collector that is away, or does not answer, must not keep the process. */
   async close(): Promise<void> {
-    await Promise.allSettled([this.metrics.close(), this.tracing?.close()])
+    const sent = Promise.allSettled([this.metrics.close(), this.tracing?.close()])
+    await Promise.race([sent, setTimeout(CLOSE_DEADLINE_MS, undefined, { ref: false })])
   }
 }
 

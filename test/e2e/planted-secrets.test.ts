@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { AuthorizationServer } from '../support/authorization-server.js'
 import { folderOf } from '../support/config.js'
+import { startCollector } from '../support/collector.js'
 import type { SpawnedGateway } from '../support/gateway.js'
 import { spawnGateway } from '../support/gateway.js'
 import type { Headers } from '../support/raw-client.js'
@@ -31,7 +32,7 @@ async function refusedTimes(gateway: SpawnedGateway, times: number): Promise<voi
   await waitUntil(() => refusals().length === times, 'the configuration to be refused')
 }
 
-it('no secret is in a log, an answer, an error, a metric, a report or what commands print', async () => {
+it('no secret is in a log, an answer, an error, a metric, a trace, a report or what commands print', async () => {
   await using good = await startEcho({
     tools: [
       { name: 'echo', inputSchema: { type: 'object' } },
@@ -44,8 +45,13 @@ it('no secret is in a log, an answer, an error, a metric, a report or what comma
   })
   await using issuer = await AuthorizationServer.start()
   issuer.refusal = 'invalid_client'
+  await using collector = await startCollector()
   const config = {
     admin: { port: 0, token: secret('admin') },
+    telemetry: {
+      otlp: { endpoint: collector.endpoint, headers: { 'x-key': secret('collector') } },
+      traces: { content: true },
+    },
     sessions: { keys: [SESSION_KEY] },
     limits: [{ rate: '1000/1s' }],
     store: { redis: { url: `redis://${secret('user')}:${secret('store')}@127.0.0.1:1` } },
@@ -143,7 +149,9 @@ it('no secret is in a log, an answer, an error, a metric, a report or what comma
   said.push(await command('serve', '--config', gateway.file))
   await gateway.stop()
 
-  const everything = JSON.stringify([said, gateway.log])
+  expect(collector.spans.map((it) => it.name)).toContain('tools/call good__echo')
+  expect(gateway.log.map((it) => it['name'])).toContain('good__forbidden')
+  const everything = JSON.stringify([said, gateway.log, collector.bodies])
   expect(everything.length).toBeGreaterThan(5_000)
   const around = everything.split(PLANTED).slice(1)
   expect(around.map((it) => it.slice(0, 60))).toEqual([])

@@ -1,4 +1,7 @@
 /** Traces across agent, gateway and server, as a collector gets them and as servers are told. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import type { Collector } from '../support/collector.js'
@@ -279,5 +282,21 @@ describe('a trace', () => {
     expect(shown.length).toBeLessThan(4_200)
     expect(String(attributes['gen_ai.tool.call.result'])).toContain('Paris')
     expect(collector.bodies.join('')).not.toContain('pl4nted')
+  })
+
+  it('that cannot be sent holds up neither calls nor the end of the gateway', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    await using upstream = await startEcho()
+    const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+    const gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+      telemetry: { otlp: { endpoint } },
+    })
+    const { json } = await (await openSession(gateway.url)).call('a__echo')
+    expect(json['result']).toBeDefined()
+    await gateway.close()
+    silent.closeAllConnections()
+    silent.close()
   })
 })
