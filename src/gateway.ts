@@ -388,6 +388,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       }
       return playground.answer(request, response)
     },
+    onInternalError: endpointOptions.onInternalError,
   }).catch(async (error: unknown) => {
     await listener.close(0)
     await telemetry.close()

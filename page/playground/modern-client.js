@@ -72,13 +72,14 @@ export class ModernClient {
 
   /** One after the other, as people answer. */
   async #gather(requests) {
-    const answers = {}
+    const answers = []
     for (const [key, { method, params }] of Object.entries(requests)) {
-      if (method !== 'elicitation/create')
+      if (method !== 'elicitation/create') {
         throw new Error(`The server wants ${method}, which this page has not.`)
-      answers[key] = await this.#hearing.ask(method, params)
+      }
+      answers.push([key, await this.#hearing.ask(method, params)])
     }
-    return answers
+    return Object.fromEntries(answers)
   }
 }
 

@@ -46,6 +46,7 @@ export function configReport(config: Config): object {
     authorization: { rules: authorization.rules, toolScopes: authorization.toolScopes },
     attributes: config.attributes,
     limits: config.limits,
+    store: config.store && SET,
     federation: { naming, failureMode, instructions, serverInfo, attribution, single },
     sessions: {
       keys: sessions.keys.length,

@@ -48,29 +48,35 @@ export class Playground {
     )
     const gone = new AbortController()
     outgoing.once('close', () => gone.abort())
-    const answer = await this.#door.request({
-      method,
-      path: server === '' ? path : `${path}/${server}`,
-      headers: { ...headers, host: allowedHosts[0] ?? 'localhost' },
-      body,
-      remoteAddress: incoming.socket.remoteAddress ?? '',
-      signal: gone.signal,
-    })
-    const passed = ANSWERED.flatMap((name) => {
-      const value = answer.headers[name]
-      return value === undefined ? [] : [[name, String(value)] as const]
-    })
-    outgoing.writeHead(200, {
-      'content-type': answer.headers['content-type'] ?? 'text/plain',
-      'cache-control': 'no-store',
-      [STATUS_HEADER]: String(answer.statusCode),
-      ...Object.fromEntries(passed),
-    })
-    outgoing.flushHeaders()
-    await pipeline(answer, outgoing).catch((error: unknown) => {
-      // Whoever asked has gone, or the answer broke off: its reader sees the end as it is.
-      if (!gone.signal.aborted && !outgoing.destroyed) throw error
-    })
+    try {
+      const answer = await this.#door.request({
+        method,
+        path: server === '' ? path : `${path}/${server}`,
+        headers: { ...headers, host: allowedHosts[0] ?? 'localhost' },
+        body,
+        remoteAddress: incoming.socket.remoteAddress ?? '',
+        signal: gone.signal,
+      })
+      outgoing.writeHead(200, headOf(answer))
+      outgoing.flushHeaders()
+      await pipeline(answer, outgoing)
+    } catch (error) {
+      // Whoever asked has gone, and what was asked was cancelled with that.
+      if (!gone.signal.aborted) throw error
+    }
+  }
+}
+
+function headOf({ headers, statusCode }: IncomingMessage): Record<string, string> {
+  const passed = ANSWERED.flatMap((name) => {
+    const value = headers[name]
+    return value === undefined ? [] : [[name, String(value)] as const]
+  })
+  return {
+    'content-type': headers['content-type'] ?? 'text/plain',
+    'cache-control': 'no-store',
+    [STATUS_HEADER]: String(statusCode),
+    ...Object.fromEntries(passed),
   }
 }
 

@@ -11,6 +11,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import type { LogLevel } from '../telemetry/log-levels.js'
 import { LOG_LEVELS } from '../telemetry/log-levels.js'
+import { answering } from '../mcp/request.js'
 import type { AdminSettings } from './admin-settings.js'
 import { Guards } from './guards.js'
 import type { Readiness } from './health.js'
@@ -37,6 +38,8 @@ export interface AdminParts {
   readonly reconnect: (target: string) => boolean
   /** Passes a request on to the main endpoint. @throws RefusedError */
   readonly play: (request: IncomingMessage, response: ServerResponse) => Promise<void>
+  /** A fault of ours, with nothing about it told to whoever asked. */
+  readonly onInternalError: (error: unknown) => void
 }
 
 const API = '/api/v1'
@@ -45,7 +48,7 @@ const NOT_KEPT = { 'cache-control': 'no-store' }
 const logLevelSchema = z.strictObject({ level: z.enum(LOG_LEVELS) })
 
 export function createAdminApp(parts: AdminParts): Hono<Bindings> {
-  const { settings, readiness, answerScrape } = parts
+  const { settings, readiness, answerScrape, onInternalError } = parts
   const app = new Hono<Bindings>()
   const files = new PageFiles()
   const { host } = settings
@@ -72,14 +75,25 @@ export function createAdminApp(parts: AdminParts): Hono<Bindings> {
     return RESPONSE_ALREADY_SENT
   })
   addApi(app, parts)
+  app.onError((error, c) => {
+    onInternalError(error)
+    return c.json({ error: 'internal error in the gateway' }, 500)
+  })
   app.notFound((c) => c.json({ error: 'nothing here' }, 404))
   return app
 }
 
 function addApi(
   app: Hono<Bindings>,
-  { reports, logLevel, definition, watch, reconnect, play }: AdminParts,
+  { reports, logLevel, definition, watch, reconnect, play, onInternalError }: AdminParts,
 ): void {
+  const answered = async (
+    response: ServerResponse,
+    work: () => void | Promise<void>,
+  ): Promise<Response> => {
+    await answering(response, onInternalError, work)
+    return RESPONSE_ALREADY_SENT
+  }
   for (const [name, report] of Object.entries(reports)) {
     app.get(`${API}/${name}`, (c) => c.json(report(), 200, NOT_KEPT))
   }
@@ -97,27 +111,14 @@ function addApi(
     const found = definition(kind, target, name)
     return found === undefined ? c.json({ error: 'nothing of this name' }, 404) : c.json(found)
   })
-  app.get(`${API}/events`, ({ env: { outgoing } }) => answering(outgoing, () => watch(outgoing)))
+  app.get(`${API}/events`, ({ env: { outgoing } }) => answered(outgoing, () => watch(outgoing)))
   app.post(`${API}/targets/:name/reconnect`, (c: Context<Bindings>) => {
     const isThere = reconnect(c.req.param('name') ?? '')
     return isThere ? c.json({ ok: true }, 202) : c.json({ error: 'no such target' }, 404)
   })
   app.post(`${API}/playground`, ({ env: { incoming, outgoing } }) =>
-    answering(outgoing, () => play(incoming, outgoing)),
+    answered(outgoing, () => play(incoming, outgoing)),
   )
-}
-
-/** Does what answers by itself, and answers for it where it refuses. */
-async function answering(
-  response: ServerResponse,
-  work: () => void | Promise<void>,
-): Promise<Response> {
-  try {
-    await work()
-  } catch (error) {
-    return refused(response, error)
-  }
-  return RESPONSE_ALREADY_SENT
 }
 
 /** @throws what is no refusal */

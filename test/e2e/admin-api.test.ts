@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { startGateway } from '../support/gateway.js'
+import { Authority } from '../support/certificates.js'
 import { observed } from '../support/observed-gateway.js'
 import { operation } from '../support/operations.js'
 import type { Headers } from '../support/raw-client.js'
@@ -335,6 +336,24 @@ describe('the playground', () => {
     expect(single.headers['x-junction-status']).toBe('200')
     const none = await play(initializeRequest(), {}, 'none')
     expect(none.headers['x-junction-status']).toBe('404')
+  })
+
+  it('is no way around filters of addresses, nor around certificates', async () => {
+    const body = { server: '', method: 'POST', headers: {}, body: '{}' }
+    const listen = { ipFilter: { deny: ['127.0.0.0/8'] } }
+    await using filtered = await observed({ listen, targets: [] })
+    expect((await filtered.act('playground', body)).headers['x-junction-status']).toBe('403')
+
+    await using authority = await Authority.create()
+    await authority.sign('gateway', 'localhost', 'DNS:localhost')
+    const tls = {
+      cert: authority.path('gateway.pem'),
+      key: authority.path('gateway.key'),
+      clientCa: authority.path('ca.pem'),
+    }
+    await using mutual = await observed({ listen: { tls }, targets: [] })
+    const refused = await mutual.act('playground', body)
+    expect([refused.status, refused.text]).toEqual([403, expect.stringContaining('admin.token')])
   })
 
   it('passes nothing on that is not a request of MCP', async () => {

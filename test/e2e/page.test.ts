@@ -8,6 +8,7 @@ import { describeWithBrowser, launch, openTab, picture } from '../support/browse
 import { observed } from '../support/observed-gateway.js'
 import { operation } from '../support/operations.js'
 import { openSession } from '../support/raw-client.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 import type { Handler } from '../support/upstream-server.js'
 import { startEcho } from '../support/upstream-server.js'
 
@@ -216,6 +217,50 @@ describeWithBrowser('the page', () => {
       expect(tab.wrong).toEqual([])
     },
   )
+
+  it.each(['2025-11-25', '2026-07-28'])('cancels calls as a client of %s', async (revision) => {
+    const ended: string[] = []
+    await using upstream = await startEcho({
+      handlers: {
+        'tools/call': (_, { signal }) =>
+          new Promise((resolve) => {
+            signal.addEventListener('abort', () => {
+              ended.push('cancelled')
+              resolve({})
+            })
+            ended.push('begun')
+          }),
+      },
+    })
+    await using it = await observed({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    await using tab = await openTab(browser, `${it.adminUrl}/#playground`)
+    const { page } = tab
+    await page.getByLabel('Revision').selectOption({ label: revision })
+    await page.getByRole('button', { name: 'Connect', exact: true }).click()
+    await page.getByRole('button', { name: 'Call', exact: true }).click()
+    await expect.poll(() => ended).toEqual(['begun'])
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click()
+    await expect.poll(() => ended).toEqual(['begun', 'cancelled'])
+    await sees(page, 'Cancelled.')
+    expect(tab.wrong).toEqual([])
+  })
+
+  it('comes back by itself when the gateway has been started anew', async () => {
+    const first = await observed({ targets: [] })
+    await using wire = await TcpProxy.start(first.adminUrl)
+    await using tab = await openTab(browser, `http://127.0.0.1:${wire.port}`)
+    const { page } = tab
+    await page.getByText('● live').waitFor()
+    wire.cut()
+    await first.gateway.close()
+    await page.getByText('not connected; trying again').waitFor()
+    await using second = await observed({
+      targets: [{ name: 'new', mcp: { url: 'http://127.0.0.1:1/mcp' } }],
+    })
+    wire.mend(second.adminUrl)
+    await page.getByText('● live').waitFor()
+    await sees(page, '0 of 1')
+  })
 
   it('shows what servers and clients call things as text, whatever is in it', async () => {
     const hostile = (where: string) =>

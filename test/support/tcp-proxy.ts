@@ -4,15 +4,14 @@ import type { AddressInfo, Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
 
 export class TcpProxy implements AsyncDisposable {
-  readonly #target: { readonly host: string; readonly port: number }
+  #target: { readonly host: string; readonly port: number }
   readonly #sockets = new Set<Socket>()
   readonly #server = createServer((socket) => this.#accept(socket))
   #isCut = false
   port = 0
 
   private constructor(url: string) {
-    const { hostname, port } = new URL(url)
-    this.#target = { host: hostname, port: Number(port) }
+    this.#target = placeOf(url)
   }
 
   static async start(url: string): Promise<TcpProxy> {
@@ -29,8 +28,10 @@ export class TcpProxy implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy()
   }
 
-  mend(): void {
+  /** Leads to another server from now on, where one is named. */
+  mend(url?: string): void {
     this.#isCut = false
+    if (url !== undefined) this.#target = placeOf(url)
   }
 
   /** Nothing passes any more on what is open, and nobody is told. */
@@ -63,4 +64,9 @@ export class TcpProxy implements AsyncDisposable {
       })
     }
   }
+}
+
+function placeOf(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url)
+  return { host: hostname, port: Number(port) }
 }
