@@ -1,5 +1,5 @@
 /** Figures and times, as people read them. */
-const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' })
 const DATE_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
 const COUNT = new Intl.NumberFormat()
 

@@ -25,54 +25,68 @@ export function backends({ api, announce }) {
 const COLUMNS = [
   'Backend',
   'State',
-  'Since',
   'Speaks',
-  'Server',
+  'Has',
   ['Calls, last hour', 'number'],
   ['Failed', 'number'],
   ['Latency p50 / p95', 'number'],
-  'Tools, prompts, resources, templates',
   'Last error',
-  'Action',
 ]
 
 function listOf(targets, reconnect) {
   const rows = targets.map((target) => {
-    const { lastHour, lastError } = target.traffic ?? {}
-    const { info = {} } = { info: target.server }
+    const { lastHour } = target.traffic ?? {}
     return [
-      [name(target.name), h('br'), h('span', { class: 'quiet' }, theirs(target.address))],
-      [state(healthOf(target)), target.reason && [h('br'), theirs(target.reason)]],
-      h('time', { datetime: target.since, title: dateTime(target.since) }, ago(target.since)),
+      [name(target.name), line(theirs(target.address))],
+      stateOf(target, reconnect),
       [
-        target.transport,
-        target.era && ` · ${target.era}`,
-        h('br'),
-        h('span', { class: 'quiet' }, theirs(target.protocolVersion ?? '')),
+        `${target.transport}${target.era ? ` · ${target.era}` : ''}`,
+        target.protocolVersion && line(theirs(target.protocolVersion)),
+        target.server && line(theirs(`${target.server.name ?? ''} ${target.server.version ?? ''}`)),
       ],
-      theirs(`${info?.name ?? ''} ${info?.version ?? ''}`),
+      countsOf(target),
       count(lastHour?.count),
       lastHour ? share(lastHour.outcomes.failed, lastHour.count) : '–',
       `${duration(lastHour?.upstream.p50)} / ${duration(lastHour?.upstream.p95)}`,
-      countsOf(target),
-      lastError && [
-        theirs(`${lastError.errorType} ${lastError.name || lastError.method}`),
-        h('br'),
-        h('span', { class: 'quiet' }, ago(lastError.at)),
-      ],
-      h(
-        'button',
-        {
-          type: 'button',
-          'data-key': `reconnect ${target.name}`,
-          onclick: () => reconnect(target.name),
-          'aria-label': `Reconnect ${target.name}`,
-        },
-        'Reconnect',
-      ),
+      errorOf(target.traffic?.lastError),
     ]
   })
   return table('Backends', COLUMNS, rows, 'no servers are configured.')
+}
+
+function stateOf(target, reconnect) {
+  const since = h(
+    'time',
+    { datetime: target.since, title: dateTime(target.since) },
+    ago(target.since),
+  )
+  const button = h(
+    'button',
+    {
+      type: 'button',
+      'data-key': `reconnect ${target.name}`,
+      onclick: () => reconnect(target.name),
+      'aria-label': `Reconnect ${target.name}`,
+    },
+    'Reconnect',
+  )
+  return [
+    state(healthOf(target)),
+    line('since ', since),
+    target.reason && h('div', {}, theirs(target.reason)),
+    h('div', {}, button),
+  ]
+}
+
+function errorOf(error) {
+  if (error === undefined) return undefined
+  const { errorType, name: what, method, at } = error
+  return [theirs(errorType), h('div', {}, name(what || method)), line(ago(at))]
+}
+
+/** Something less important, on a line of its own. */
+function line(...children) {
+  return h('div', { class: 'quiet' }, children)
 }
 
 function healthOf({ state: status, reason }) {
@@ -81,12 +95,11 @@ function healthOf({ state: status, reason }) {
 
 function countsOf({ counts, unapproved = [] }) {
   if (counts === undefined) return '–'
-  const { tools, prompts, resources, templates } = counts
-  const text = [tools, prompts, resources, templates].map(count).join(' · ')
+  const has = Object.entries(counts).filter(([, many]) => many > 0)
   const held =
     unapproved.length > 0 &&
-    h('span', { class: 'warn' }, `! ${unapproved.length} definitions nobody approved`)
-  return [text, held && h('br'), held]
+    h('div', { class: 'warn' }, `! ${unapproved.length} definitions nobody approved`)
+  return [has.map(([kind, many]) => h('div', {}, `${count(many)} ${kind}`)), held]
 }
 
 function problemsOf(problems) {

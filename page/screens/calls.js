@@ -10,14 +10,12 @@ const MAX_ROWS = 100
 const ANNOUNCE_MS = 5_000
 const COLUMNS = [
   'Time',
-  'Method',
-  'Name',
+  'What',
   'Backend',
-  'Client',
-  'Principal',
+  'Who',
   'Outcome',
   ['Duration', 'number'],
-  'Server ▮ gateway',
+  'Its parts',
   ['Server', 'number'],
   ['Gateway', 'number'],
 ]
@@ -108,14 +106,13 @@ function rowOf(call, longest) {
   const at = new Date(call.at).toISOString()
   return [
     h('time', { datetime: at, title: at }, time(call.at)),
-    theirs(call.method),
     [
-      name(call.name),
-      !call.isKnownName && call.name !== '' && h('span', { class: 'quiet' }, ' (unknown)'),
+      call.name !== '' && [name(call.name), h('br')],
+      h('span', { class: 'quiet' }, theirs(call.method)),
+      !call.isKnownName && call.name !== '' && h('span', { class: 'quiet' }, ' (unknown name)'),
     ],
     name(call.target),
-    client(call.client),
-    who(call.principal),
+    [client(call.client), h('div', {}, who(call.principal))],
     [state(call.outcome), call.errorType && [' ', theirs(call.errorType)]],
     duration(call.durationMs),
     split(call.gatewayMs, call.upstreamMs, longest),

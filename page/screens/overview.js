@@ -25,7 +25,7 @@ function cards({ traffic, targets, sessions, version, startedAt, denials }) {
     { class: 'cards' },
     figure(
       'Requests',
-      `${rate(lastMinute.count / 60)} /s`,
+      `${rate((lastMinute.count * 1_000) / lastMinute.spanMs)} /s`,
       `${count(lastHour.count)} in the last hour`,
     ),
     figure(
@@ -50,7 +50,9 @@ function cards({ traffic, targets, sessions, version, startedAt, denials }) {
   )
 }
 
-function charts({ slotMs, slots }) {
+function charts({ slotMs, slots: all }) {
+  // What is going on counts for the time that it has had, which says nothing yet.
+  const slots = all.slice(0, -1)
   const times = slots.map((it) => it.at)
   const perSecond = (of) => slots.map((it) => (of(it) * 1_000) / slotMs)
   return h(

@@ -15,6 +15,8 @@ export interface Sample {
 
 /** Latencies are in milliseconds, and `undefined` where nothing happened. */
 export interface Summary {
+  /** How long it was. */
+  readonly spanMs: number
   readonly count: number
   readonly outcomes: Readonly<Record<Outcome, number>>
   readonly p50: number | undefined
@@ -53,10 +55,11 @@ export class Figures {
     if (upstreamMs > 0) this.#upstream.add(place, upstreamMs)
   }
 
-  /** Of the time from `now - lastMs` on, to the length of a slot. */
+  /** Of the time from `now - lastMs` on, as far as there are slots, and of what is left of the slot in which it begins. */
   summary(now: number, lastMs: number): Summary {
     const newest = Math.floor(now / this.slotMs)
-    return this.#summaryOf(newest - Math.ceil(lastMs / this.slotMs) + 1, newest)
+    const slots = Math.min(Math.ceil(lastMs / this.slotMs) + 1, this.#slots)
+    return this.#summaryOf(newest - slots + 1, newest, now)
   }
 
   /** Each slot up to now, the oldest first. */
@@ -64,11 +67,11 @@ export class Figures {
     const newest = Math.floor(now / this.slotMs)
     return Array.from({ length: this.#slots }, (_, index) => {
       const slot = newest - this.#slots + 1 + index
-      return { at: slot * this.slotMs, ...this.#summaryOf(slot, slot) }
+      return { at: slot * this.slotMs, ...this.#summaryOf(slot, slot, now) }
     })
   }
 
-  #summaryOf(from: number, to: number): Summary {
+  #summaryOf(from: number, to: number, now: number): Summary {
     const places: number[] = []
     for (const [place, slot] of this.#held.entries()) {
       if (slot >= from && slot <= to) places.push(place)
@@ -84,6 +87,7 @@ export class Figures {
       p95: of.quantile(places, 0.95),
     })
     return {
+      spanMs: Math.min((to + 1) * this.slotMs, now) - from * this.slotMs,
       count: Object.values(outcomes).reduce((sum, it) => sum + it, 0),
       outcomes,
       ...quantiles(this.#total),

@@ -59,7 +59,7 @@ export function createAdminApp(parts: AdminParts): Hono<Bindings> {
     try {
       guards.check(incoming)
       // It asks for the token, and holds nothing of the gateway's.
-      if (incoming.method === 'GET' && files.has(req.path)) {
+      if (READS.has(incoming.method ?? '') && files.has(req.path)) {
         files.answer(req.path, incoming, outgoing)
         return RESPONSE_ALREADY_SENT
       }

@@ -22,6 +22,9 @@ export function describeWithBrowser(title: string, body: () => void): void {
   })
 }
 
+/** Of pictures. */
+export const SIZE = { viewport: { width: 1200, height: 760 } }
+
 export async function launch(): Promise<Browser> {
   return chromium.launch({
     ...(EXECUTABLE === undefined ? {} : { executablePath: EXECUTABLE }),

@@ -26,3 +26,30 @@ export function operation(given: Partial<Operation> = {}): Operation {
     ...given,
   }
 }
+
+/** Traffic as it might have been: two agents, two tools, some of it wrong, and slower in the middle. */
+export function anHour(): Operation[] {
+  const now = Date.now()
+  const agents = [
+    { name: 'claude-code', version: '2.1' },
+    { name: 'cursor', version: '3.0' },
+  ]
+  return Array.from({ length: 900 }, (_, index) => {
+    const wave = 1 + Math.sin(index / 60)
+    const upstreamMs = 20 + 60 * wave + (index % 17)
+    const isDenied = index % 41 === 0
+    const isFailed = index % 29 === 0
+    const tool = index % 3 === 0 ? 'greet' : 'search'
+    return operation({
+      at: now - (900 - index) * 4_000,
+      name: `greeter__${tool}`,
+      target: 'greeter',
+      client: agents[index % 2] ?? { name: '', version: '' },
+      principal: { id: 'jwt:x', kind: 'jwt', name: index % 2 === 0 ? 'ada@example.com' : 'ci' },
+      outcome: isDenied ? 'denied' : isFailed ? 'failed' : 'ok',
+      errorType: isFailed ? 'tool_error' : '',
+      upstreamMs,
+      durationMs: upstreamMs + 0.5 + (index % 5) / 5,
+    })
+  })
+}
