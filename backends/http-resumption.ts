@@ -3,11 +3,7 @@
  * resumability): servers close a stream on purpose to have the client poll, and networks break. The request itself
  * is never sent again. Only a server that numbers its events can be come back to.
  */
-import {
-  BackendProtocolError,
-  BackendUnreachableError,
-  UpstreamSessionLostError,
-} from './errors.js'
+import { afterRunning, BackendUnreachableError } from './errors.js'
 import type { Exchange } from './transport.js'
 import type { Message } from './wire/json-rpc.js'
 
@@ -67,9 +63,8 @@ export class ResumingExchange implements Exchange {
   onError(error: Error): void {
     const isBreak = error instanceof BackendUnreachableError
     if (isBreak && this.#comesBack()) return
-    // Refused while going on, not at the door: the request has run, and must not be taken for one that did not.
-    const isLoss = error instanceof UpstreamSessionLostError && this.#lastEventId !== ''
-    this.#exchange.onError(isLoss ? new BackendProtocolError(error.target, error.message) : error)
+    // Refused, or unreachable, while going on, not at the door: the request has run all the same.
+    this.#exchange.onError(this.#lastEventId === '' ? error : afterRunning(error))
   }
 
   #comesBack(): boolean {

@@ -169,6 +169,26 @@ describe('a call that may have run', () => {
     const sent = server.bodies.filter((it) => it.includes('"tools/call"'))
     expect(sent).toHaveLength(1)
   })
+
+  it('is not repeated when its stream cannot be come back to', async () => {
+    const broken: Fault = (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write('id: 1\nretry: 5\ndata: \n\n', () => {
+        // From now on connections are refused: what is asked for then is provably not sent.
+        response.socket?.resetAndDestroy()
+        void server[Symbol.asyncDispose]()
+      })
+      return undefined
+    }
+    const server = await startFlaky('tools/call', broken)
+    await using gateway = await gatewayTo(server.url)
+    const session = await openSession(gateway.url)
+    expect(await REQUESTS['tools/call']?.(session)).toMatchObject({
+      error: { code: -32603, data: { target: 'a', reason: 'unreachable' } },
+    })
+    expect(server.asked).toHaveLength(1)
+    expect(await metricOf(gateway, RETRIES)).toBe(0)
+  })
 })
 
 describe('a request that changes nothing', () => {
