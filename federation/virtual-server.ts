@@ -69,6 +69,14 @@ export interface VirtualServerOptions extends Omit<CallRouterOptions, 'view'> {
 /** A list asked for right after start waits this long for backends that are still being connected, then never. */
 const START_GRACE_MS = 3_000
 
+const NAMES_SOMETHING: ReadonlySet<string> = new Set([
+  'tools/call',
+  'prompts/get',
+  'resources/read',
+  'resources/subscribe',
+  'completion/complete',
+])
+
 /** How long clients may keep a result, and whether for everybody (2026-07-28 server/utilities/caching). */
 export interface CacheHint {
   readonly ttlMs: number
@@ -183,6 +191,17 @@ export class VirtualServer {
 
   get collisions(): readonly Collision[] {
     return this.#currentView().collisions
+  }
+
+  /**
+   * What a call names may not be known yet, shortly after the start: then a promise for when it is worth trying;
+   * `undefined` where there is nothing to wait for.
+   */
+  arrival({ method, params }: Pick<Call, 'method' | 'params'>): Promise<unknown> | undefined {
+    if (!NAMES_SOMETHING.has(method)) return undefined
+    const unsettled = this.#keepers.filter((keeper) => !keeper.settled)
+    if (unsettled.length === 0 || this.ownerOf(method, params.value) !== undefined) return undefined
+    return Promise.all(unsettled.map((keeper) => keeper.settle(START_GRACE_MS)))
   }
 
   /**

@@ -33,6 +33,7 @@ import { DEFAULT_ADMIN } from './http/admin-settings.js'
 import { Addresses } from './http/addresses.js'
 import { createApp } from './http/app.js'
 import { BodyLimits } from './http/body-limits.js'
+import { leave } from './http/drain.js'
 import { Guards } from './http/guards.js'
 import type { Readiness } from './http/health.js'
 import { InnerDoor } from './http/inner-door.js'
@@ -75,9 +76,6 @@ import type { UpstreamOperation } from './telemetry/upstream-operation.js'
 import { ownRequests } from './telemetry/upstream-operation.js'
 import { VERSION } from './version.js'
 
-/** Calls still running when the gateway closes get this long. */
-const DRAIN_MS = 10_000
-
 /** What comes of a call of a tool. */
 export interface CallExplanation extends Explanation {
   /** All scopes that it needs, where the caller lacks any of them: then it is refused, whatever the rules say. */
@@ -109,7 +107,7 @@ export interface Gateway {
   listsOf(asker: Asker): Promise<SeenLists>
   /** A changed configuration could not be used; it is counted. */
   noteRefusal(): void
-  /** Takes no new calls, lets running ones finish for ten seconds, ends all sessions and child processes. */
+  /** Stops as `listen.drain` says: out of service, no new connections, then the end of all sessions and child processes. */
   close(): Promise<void>
 }
 
@@ -320,11 +318,12 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const health = (): ReadonlyMap<TargetName, TargetHealth> =>
     new Map(federation.keepers.map((it) => [it.backend.target.name, healthOf(it)]))
   let wasReady = false
+  let isStopping = false
   const readiness = (): Readiness => {
     const now = readinessOf(federation.keepers, discovery)
     // What comes later, and may be out of reach, is no reason to take a gateway out of service that serves the rest.
     wasReady ||= now.ready
-    return { ...now, ready: wasReady }
+    return { ...now, ready: wasReady && !isStopping, ...(isStopping ? { isStopping } : {}) }
   }
   const app = createApp({
     access,
@@ -440,11 +439,17 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     },
     noteRefusal: () => metrics.configReloaded('refused'),
     close: async () => {
-      discovery.close()
-      reachWatch.close()
-      endpoint.drain()
-      sseEndpoint?.close()
-      await listener.close(DRAIN_MS)
+      isStopping = true
+      await leave(config.listen.drain, {
+        listener,
+        onClosing: () => {
+          discovery.close()
+          reachWatch.close()
+          endpoint.drain()
+          sseEndpoint?.close()
+        },
+        onDeadline: () => void registry.close(),
+      })
       await admission.close()
       insight.close()
       door.close()

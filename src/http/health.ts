@@ -5,6 +5,8 @@ import type { Hono } from 'hono'
 export interface Readiness {
   /** Whether the first picture of every source has been applied, and every target of it been tried, once. */
   readonly ready: boolean
+  /** It has been told to stop, and serves only until that is known everywhere. */
+  readonly isStopping?: boolean
   readonly targets: readonly {
     readonly target: string
     readonly ready: boolean

@@ -2,7 +2,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TlsSettings } from './settings.js'
@@ -12,6 +12,10 @@ import { followTls, readTls } from './tls.js'
 /** Longer than the usual idle time of load balancers, so that they and not we close an idle connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
 const IDLE_SWEEP_MS = 50
+/** A client that connects sends its request at once; one that does not connects in advance. */
+const FIRST_REQUEST_MS = 500
+/** Where connections come faster than they are taken, some are lost. */
+const LONGEST_BACKLOG_MS = 1_000
 
 /** How long a request may take to arrive, before its connection is closed with 408; answers take what they take. */
 export interface Patience {
@@ -32,6 +36,8 @@ export interface ListenerTls {
 
 export interface Listener {
   readonly port: number
+  /** From now on each answer is the last on its connection, so that connections move elsewhere by themselves. */
+  drain(): void
   /** Takes no new connections; resolves when all are gone, or cuts them after `deadlineMs`. */
   close(deadlineMs: number): Promise<void>
 }
@@ -63,12 +69,16 @@ export async function listen(
         })
   ) as Server
   // Node takes a connection for busy until its first request has come.
-  const unused = new Set<Socket>()
+  const unused = new Map<Socket, number>()
   server.on('connection', (socket: Socket) => {
-    unused.add(socket)
+    unused.set(socket, performance.now())
     socket.once('close', () => unused.delete(socket))
   })
-  server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket))
+  let isDraining = false
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    unused.delete(socket)
+    if (isDraining) response.shouldKeepAlive = false
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => {
@@ -84,7 +94,11 @@ export async function listen(
         )
   return {
     port: (server.address() as AddressInfo).port,
+    drain: () => {
+      isDraining = true
+    },
     close: (deadlineMs) => {
+      isDraining = true
       stopFollowing?.()
       return close(server, unused, deadlineMs)
     },
@@ -93,17 +107,41 @@ export async function listen(
 
 async function close(
   server: Server,
-  unused: ReadonlySet<Socket>,
+  unused: ReadonlyMap<Socket, number>,
   deadlineMs: number,
 ): Promise<void> {
+  await backlogTaken(server)
   const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
-  // A connection turns idle when its last answer is out; its client would keep it open for reuse.
-  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-    for (const socket of unused) socket.destroy()
-  })
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  const sweep = setInterval(() => {
+    // After all that has come has been read, for a request on its way to an idle connection would be lost with it.
+    setImmediate(() => server.closeIdleConnections())
+    const before = performance.now() - FIRST_REQUEST_MS
+    for (const [socket, since] of unused) if (since < before) socket.destroy()
+  }, IDLE_SWEEP_MS)
+  await closed
   clearInterval(sweep)
   clearTimeout(cut)
+}
+
+/**
+ * Resolves when nobody waits to be taken in: the system breaks those connections, on which requests may have been sent,
+ * when a listener is closed. Node takes one in each round of its loop, so the first round without is the end.
+ */
+async function backlogTaken(server: Server): Promise<void> {
+  let taken = 0
+  const count = (): void => void taken++
+  server.on('connection', count)
+  const until = performance.now() + LONGEST_BACKLOG_MS
+  let before: number
+  do {
+    before = taken
+    await nextRound()
+  } while (taken > before && performance.now() < until)
+  server.off('connection', count)
+}
+
+/** When what has come to all sockets has been seen once. */
+async function nextRound(): Promise<void> {
+  await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)))
 }

@@ -1,6 +1,7 @@
 /** Where the gateway listens, and which requests it lets in before anybody reads them. */
 import { z } from 'zod'
 import { addressFields } from './addresses.js'
+import { drainSchema } from './drain.js'
 
 const MAX_PORT = 65_535
 /** Answered by the gateway itself on the same listener. */
@@ -42,6 +43,7 @@ export const listenSchema = z.strictObject({
   path: pathSchema
     .prefault('/mcp')
     .describe('Path of the merged server; the targets alone are served beneath it.'),
+  drain: drainSchema,
   legacySse: z
     .boolean()
     .prefault(false)

@@ -92,8 +92,6 @@ export class McpEndpoint {
     name: string,
     principal: Principal,
   ): Promise<void> {
-    // What is asked on connections that are open already is still answered, and is the last on each.
-    if (this.#draining) response.setHeader('connection', 'close')
     await answering(response, this.#options.onInternalError, () => {
       const server = this.#options.serverOf(name)
       if (server === undefined) return this.#below(request, response, name, principal)
@@ -123,7 +121,7 @@ export class McpEndpoint {
   /** The process is about to end: streams belong elsewhere from now on. */
   drain(): void {
     this.#draining = true
-    for (const session of this.#options.sessions) session.endStreams()
+    for (const session of this.#options.sessions) session.moveStreams()
     this.#modern.drain()
   }
 

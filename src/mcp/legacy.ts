@@ -198,6 +198,8 @@ async function perform(
   observation: RequestObserver,
 ): Promise<RawObject> {
   const { method, params } = request
+  const arrival = server.arrival(request)
+  if (arrival !== undefined) await arrival
   if (method === 'ping') return EMPTY_OBJECT
   if (method === 'logging/setLevel') return setLogLevel(server, session, params)
   if (method === 'resources/subscribe')

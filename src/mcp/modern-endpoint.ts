@@ -26,6 +26,7 @@ export class ModernEndpoint {
   readonly #options: EndpointOptions
   readonly #keepAlive: KeepAlive
   readonly #listens = new Set<ModernListen>()
+  #draining = false
 
   constructor(options: EndpointOptions, keepAlive: KeepAlive) {
     this.#options = options
@@ -62,6 +63,8 @@ export class ModernEndpoint {
     try {
       requireMethod(server, request)
       requireScopes(terms, server, request)
+      const arrival = server.arrival(request)
+      if (arrival !== undefined) await arrival
       if (request.method === 'subscriptions/listen') {
         await this.#listen(request, response, cancellation, server, terms)
         // What comes from now on is no answer; how long it comes says nothing about us.
@@ -94,6 +97,7 @@ export class ModernEndpoint {
 
   /** The process is about to end: whoever listens is told, and comes back elsewhere. */
   drain(): void {
+    this.#draining = true
     for (const listen of this.#listens) listen.finish()
   }
 
@@ -115,6 +119,7 @@ export class ModernEndpoint {
     server: VirtualServer,
     { principal, permit, subject }: Terms,
   ): Promise<void> {
+    if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
     const { callers, onCallerGone } = this.#options
     const caller = callers.of(principal.id, request.capabilities, subject)
     const listen = new ModernListen(server, request, response, caller, permit)

@@ -3,6 +3,7 @@
  * that names the stream and its place, the last of them are kept, and a client that comes back with the id of
  * the last event it saw gets what it missed, on this stream's terms and no other's.
  */
+import { randomInt } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { RequestId } from '../../backends/index.js'
 import { sseMessage } from '../../backends/index.js'
@@ -15,6 +16,10 @@ const MAX_KEPT_EVENTS = 256
 const MAX_KEPT_CHARS = 1024 * 1024
 /** How soon a client may come back after its connection ended. */
 const RETRY_MS = 1_000
+
+/** Within which clients come back when a process is about to end. */
+const SOONEST_MOVE_MS = 100
+const MOVES_WITHIN_MS = 900
 
 /** Streams of one session that nobody is connected to. */
 const MAX_IDLE_STREAMS = 16
@@ -85,6 +90,12 @@ export class ResumableStream {
 
   keepAlive(): void {
     this.#connection?.keepAlive()
+  }
+
+  /** Says when to come back. Not all at once: wherever they come to has others to serve. */
+  move(): void {
+    if (!this.#isPrimed) return
+    this.#connection?.write(`retry: ${SOONEST_MOVE_MS + randomInt(MOVES_WITHIN_MS)}\n\n`)
   }
 
   /** There is nothing more to come. What was kept stays for a client that missed the end. */

@@ -31,6 +31,8 @@ export interface SessionStream {
   readonly isConnected: boolean
   /** Sends one JSON-RPC message. */
   send(text: string): void
+  /** Says when to come back, where the client understands that. */
+  move?(): void
   end(): void
 }
 
@@ -136,10 +138,16 @@ export class Session {
   close(): void {
     this.#closed = true
     for (const cancellation of this.#inFlight.values()) cancellation.cancel()
-    this.endStreams()
+    this.#endStreams()
   }
 
-  endStreams(): void {
+  /** Ends what is open; clients are to go on elsewhere. */
+  moveStreams(): void {
+    for (const stream of this.#streams) stream.move?.()
+    this.#endStreams()
+  }
+
+  #endStreams(): void {
     this.#deafen()
     for (const stream of this.#streams) stream.end()
     this.#streams.clear()

@@ -133,6 +133,7 @@ describe('a configuration', () => {
         host: '127.0.0.1',
         port: 8080,
         path: '/mcp',
+        drain: { delay: 0, deadline: 10_000 },
         legacySse: false,
         maxBodyBytes: 4_194_304,
         allowedHosts: [],
@@ -169,6 +170,7 @@ listen:
   maxBodyBytes: 1024
   allowedHosts: [Gateway.example.com, 'gateway.example.com:8443']
   allowedOrigins: ['https://App.example.com', 'http://localhost:6274', 'vscode-webview://abc', '*']
+  drain: { delay: 5s, deadline: 1m }
   ipFilter: { allow: ['fd00::/8'], deny: ['fd00::1'] }
   trustedProxies: [10.0.0.0/8]
 federation:
@@ -193,6 +195,7 @@ telemetry:
       trustedProxies: ['10.0.0.0/8'],
       port: 0,
       path: '/gateway/mcp',
+      drain: { delay: 5000, deadline: 60_000 },
       legacySse: true,
       maxBodyBytes: 1024,
       allowedHosts: ['gateway.example.com', 'gateway.example.com:8443'],
