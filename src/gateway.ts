@@ -16,12 +16,10 @@ import type { Asker, AttributesOf, Explanation } from './auth/policy.js'
 import { Policy } from './auth/policy.js'
 import type { Principal } from './auth/principal.js'
 import { subjectOf } from './auth/subject.js'
-import { catalogReport, definitionOf } from './admin/catalog-report.js'
-import { configReport } from './admin/config-report.js'
+import { allReports } from './admin/all-reports.js'
+import { definitionOf } from './admin/catalog-report.js'
 import { Insight } from './admin/insight.js'
 import { Playground } from './admin/playground.js'
-import { sessionsReport } from './admin/sessions-report.js'
-import { statusReport } from './admin/status-report.js'
 import type { Reach } from './auth/reach.js'
 import { reachOf } from './auth/reach.js'
 import { ReachWatch } from './auth/reach-watch.js'
@@ -39,14 +37,13 @@ import type { Readiness } from './http/health.js'
 import { InnerDoor } from './http/inner-door.js'
 import type { Listener, ListenerTls } from './http/listener.js'
 import { listen } from './http/listener.js'
-import { RefusedError } from './http/refusal.js'
 import type { TlsSettings } from './http/settings.js'
 import { Admission } from './limits/admission.js'
 import type { Entry, Use } from './limits/limiter.js'
 import type { EndpointOptions } from './mcp/endpoint.js'
 import { McpEndpoint } from './mcp/endpoint.js'
 import { SseEndpoint } from './mcp/sse-endpoint.js'
-import { healthOf, readinessOf, targetsReport } from './reports.js'
+import { healthOf, readinessOf } from './reports.js'
 import { ModernCallers } from './session/modern-callers.js'
 import { ReplyTokens } from './session/reply-tokens.js'
 import { Sealer } from './session/sealing.js'
@@ -346,7 +343,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const scheme = tls === undefined ? 'http' : 'https'
   const url = `${scheme}://${urlHost(host)}:${listener.port}${config.listen.path}`
   const door = new InnerDoor(app)
-  const playground = new Playground(door, config.listen)
+  const playground = new Playground(door, config.listen, isGuarded(config))
   const admin = await listenForAdmin(config, logger, {
     readiness,
     answerScrape: (response) => metrics.answer(response),
@@ -357,36 +354,28 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
         telemetry.audit.warn({ level }, 'log level set')
       },
     },
-    reports: {
-      status: () => statusReport({ url, config: current, insight, readiness, sessions, callers }),
-      targets: () =>
-        targetsReport(federation.keepers, discovery, found.problems, (it) =>
-          insight.traffic.of(it),
-        ),
-      catalog: () => catalogReport(federation, insight.changes),
-      sessions: () => sessionsReport(sessions, callers),
-      denials: () => ({ denials: insight.refusals.newest.all }),
-      // Rules are shown as they are written, and may hold what was put into them.
-      config: () => JSON.parse(redact(JSON.stringify(configReport(current)))) as object,
-      operations: () => insight.operationsReport(),
-      history: () => insight.traffic.history(),
-      agents: () => insight.agents.report(),
-    },
+    reports: allReports({
+      url,
+      config: () => current,
+      problems: () => found.problems,
+      readiness,
+      redact,
+      insight,
+      federation,
+      discovery,
+      sessions,
+      callers,
+    }),
     definition: (kind, target, original) => definitionOf(federation, kind, target, original),
     watch: (response) => insight.feed.watch(response),
     reconnect: (name) => {
       const backend = registry.get(name as TargetName)
-      backend?.reconnect()
-      return backend !== undefined
+      if (backend === undefined) return false
+      telemetry.audit.warn({ target: name }, 'connected anew by hand')
+      backend.reconnect()
+      return true
     },
-    play: (request, response) => {
-      // Who reaches the main endpoint has to show a certificate; who reaches the page of this machine, nothing.
-      if (tls?.clientCa !== undefined && !isGuarded(config)) {
-        const reason = 'where clients need certificates, the playground needs "admin.token"'
-        throw new RefusedError(403, reason)
-      }
-      return playground.answer(request, response)
-    },
+    play: (request, response) => playground.answer(request, response),
     onInternalError: endpointOptions.onInternalError,
   }).catch(async (error: unknown) => {
     await listener.close(0)
@@ -494,6 +483,7 @@ async function listenForAdmin(
   }
 }
 
+/** Whether nobody gets to the admin listener without its token. */
 function isGuarded({ admin }: Config): boolean {
   return admin !== undefined && admin !== false && admin.token !== undefined
 }

@@ -71,7 +71,7 @@ export function calls({ api, announce }) {
     { class: 'filters', role: 'search', onsubmit: (event) => event.preventDefault() },
     field('Tool, prompt, URI or method', inputs.name),
     field('Backend', inputs.target),
-    field('Principal or client', inputs.principal),
+    field('Principal, client or session', inputs.principal),
     field('Outcome', inputs.outcome),
     pause,
   )
@@ -97,7 +97,7 @@ function isWanted(call, { name: what, target, principal, outcome }) {
   return (
     has(`${call.name} ${call.method}`, what) &&
     has(call.target, target) &&
-    has(`${caller.name} ${caller.id} ${agent.name} ${agent.version}`, principal) &&
+    has(`${caller.name} ${caller.id} ${agent.name} ${agent.version} ${call.session}`, principal) &&
     (outcome.value === '' || call.outcome === outcome.value)
   )
 }

@@ -33,15 +33,23 @@ const requestSchema = z.strictObject({
 export class Playground {
   readonly #door: InnerDoor
   readonly #listen: ListenSettings
+  readonly #isGuarded: boolean
 
-  constructor(door: InnerDoor, settings: ListenSettings) {
+  /** `isGuarded`: nobody gets here without a token. */
+  constructor(door: InnerDoor, settings: ListenSettings, isGuarded: boolean) {
+    this.#isGuarded = isGuarded
     this.#door = door
     this.#listen = settings
   }
 
-  /** @throws RefusedError 400 */
+  /** @throws RefusedError 400, 403 */
   async answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const { path, maxBodyBytes, allowedHosts } = this.#listen
+    const { path, maxBodyBytes, allowedHosts, tls } = this.#listen
+    // Who reaches the main endpoint has to show a certificate; who reaches this on the same machine, nothing.
+    if (tls?.clientCa !== undefined && !this.#isGuarded) {
+      const reason = 'where clients need certificates, the playground needs "admin.token"'
+      throw new RefusedError(403, reason)
+    }
     // The message is a string in JSON here, in which each quote takes two.
     const { server, method, headers, body } = read(
       String(await readBody(incoming, 2 * maxBodyBytes)),

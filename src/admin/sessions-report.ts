@@ -1,5 +1,4 @@
 /** `/api/v1/sessions`: who is connected. The id of a session is a key to it, so it is nowhere here. */
-import { createHash } from 'node:crypto'
 import type { ModernCallers } from '../session/modern-callers.js'
 import type { SessionStore } from '../session/session-store.js'
 
@@ -11,10 +10,9 @@ export function sessionsReport(sessions: SessionStore, callers: ModernCallers): 
   const shown: object[] = []
   for (const session of sessions) {
     if (shown.length === MAX_SHOWN) break
-    const { uid, createdAt, protocolVersion, server, principal, client, capabilities } =
-      session.seed
+    const { createdAt, protocolVersion, server, principal, client, capabilities } = session.seed
     shown.push({
-      session: createHash('sha256').update(uid).digest('hex').slice(0, 16),
+      session: session.shownId,
       since: new Date(createdAt).toISOString(),
       idleMs: Math.round(session.idleMs(now)),
       protocolVersion,

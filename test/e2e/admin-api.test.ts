@@ -65,6 +65,27 @@ describe('the API of the admin listener', () => {
     ])
   })
 
+  it('has what was really asked, with the share of the server', async () => {
+    await using upstream = await startEcho()
+    await using it = await observed({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    const session = await openSession(it.gateway.url)
+    await session.call('a__echo', { x: 1 })
+    await session.call('a__none')
+    const { operations } = (await it.api('operations')) as unknown as { operations: JsonObject[] }
+    const client = { name: 'raw', version: '1' }
+    expect(operations.filter((one) => one['method'] === 'tools/call')).toMatchObject([
+      { name: 'a__none', isKnownName: false, target: '', outcome: 'failed', client },
+      { name: 'a__echo', isKnownName: true, target: 'a', outcome: 'ok', client },
+    ])
+    const echo = operations.find((one) => one['name'] === 'a__echo') as unknown as Timed
+    expect(echo.upstreamMs).toBeGreaterThan(0)
+    expect(echo.gatewayMs + echo.upstreamMs).toBeCloseTo(echo.durationMs)
+    const { sessions } = (await it.api('sessions')) as unknown as { sessions: JsonObject[] }
+    expect(sessions[0]?.['session']).toBe(operations[0]?.['session'])
+    const { targets } = (await it.api('targets')) as unknown as { targets: JsonObject[] }
+    expect(targets[0]?.['traffic']).toMatchObject({ lastHour: { count: 1 } })
+  })
+
   it('keeps no more than so much, whatever clients call themselves and ask for', async () => {
     await using it = await observed({ targets: [] })
     for (let index = 0; index < 2_000; index++) {
@@ -301,6 +322,12 @@ describe('what the page does', () => {
     expect(await statusOf('null')).toBe(403)
   })
 })
+
+interface Timed {
+  readonly durationMs: number
+  readonly upstreamMs: number
+  readonly gatewayMs: number
+}
 
 interface Slot {
   readonly at: number

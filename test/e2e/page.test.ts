@@ -31,6 +31,7 @@ describeWithBrowser('the page', () => {
     for (const sample of anHour()) it.operations.record(sample)
     const session = await openSession(it.gateway.url)
     await session.call('greeter__greet', { name: 'nobody' })
+    await session.call('greeter__greet', { name: 'Ada' })
     await using tab = await openTab(browser, it.adminUrl, SIZE)
     const { page } = tab
     const live = page.getByText('● live')
@@ -71,6 +72,10 @@ describeWithBrowser('the page', () => {
     await page.getByLabel('Tool, prompt, URI or method').fill('LIVE')
     await expect.poll(() => page.locator('tbody tr').count()).toBe(1)
     await page.getByRole('img', { name: 'server 10 ms, gateway 2.0 ms' }).waitFor()
+
+    await page.getByLabel('Tool, prompt, URI or method').fill('greet')
+    await page.getByLabel('Principal, client or session').fill('raw')
+    await page.getByRole('row', { name: /greeter__greet.*tools\/call.*raw 1.*ok/ }).waitFor()
 
     await open(page, 'Agents')
     await page.getByText('claude-code 2.1').click()

@@ -9,7 +9,7 @@ import { startCollector } from '../support/collector.js'
 import type { SpawnedGateway } from '../support/gateway.js'
 import { spawnGateway } from '../support/gateway.js'
 import type { Headers } from '../support/raw-client.js'
-import { get, initializeRequest, openSession, post } from '../support/raw-client.js'
+import { follow, get, initializeRequest, openSession, post } from '../support/raw-client.js'
 import { startRawHttp } from '../support/raw-http-server.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
@@ -92,6 +92,8 @@ it('no secret is in a log, an answer, an error, a metric, a trace, a report or w
     ],
   }
   await using gateway = await spawnGateway(config)
+  const { url: adminUrl } = gateway.log.find((it) => it['msg'] === 'admin listener') ?? {}
+  const events = await follow('GET', `${String(adminUrl)}/api/v1/events`, undefined, ADMIN)
   const session = await openSession(gateway.url, undefined, {}, KEY)
   const said: string[] = []
   const say = async (answer: Promise<{ text: string; headers: unknown }>): Promise<void> => {
@@ -115,7 +117,6 @@ it('no secret is in a log, an answer, an error, a metric, a trace, a report or w
   await say(post(gateway.url, `{"${secret('body')}`, KEY))
   await say(post(gateway.url, initializeRequest(), { ...KEY, 'mcp-session-id': secret('session') }))
 
-  const { url: adminUrl } = gateway.log.find((it) => it['msg'] === 'admin listener') ?? {}
   const reports = ['status', 'targets', 'catalog', 'sessions', 'denials', 'config', 'operations']
     .concat('history', 'agents')
     .map((name) => `/api/v1/${name}`)
@@ -151,7 +152,8 @@ it('no secret is in a log, an answer, an error, a metric, a trace, a report or w
 
   expect(collector.spans.map((it) => it.name)).toContain('tools/call good__echo')
   expect(gateway.log.map((it) => it['name'])).toContain('good__forbidden')
-  const everything = JSON.stringify([said, gateway.log, collector.bodies])
+  expect(events.messages.length).toBeGreaterThan(1)
+  const everything = JSON.stringify([said, events.messages, gateway.log, collector.bodies])
   expect(everything.length).toBeGreaterThan(5_000)
   const around = everything.split(PLANTED).slice(1)
   expect(around.map((it) => it.slice(0, 60))).toEqual([])
