@@ -5,6 +5,8 @@
  */
 import { setMaxListeners } from 'node:events'
 import { BackOff } from './back-off.js'
+import type { Circuit } from './circuit-breaker.js'
+import { CircuitBreaker } from './circuit-breaker.js'
 import type { Call, Caller, CallWatcher, Era, ReplyTo } from './call.js'
 import { CallSender } from './call-sender.js'
 import type { SessionListener } from './caller-sessions.js'
@@ -12,7 +14,10 @@ import { CallerSessions, MONITOR } from './caller-sessions.js'
 import type { ForeignAnswer, ForeignRequest } from './forwarding.js'
 import type { Account } from './http-door.js'
 import { Connector, VERDICT_MS } from './connector.js'
+import { askNowAndThen } from './health-checks.js'
 import {
+  BackendProtocolError,
+  BackendTimeoutError,
   BackendUnreachableError,
   isBackendError,
   reasonOf,
@@ -25,7 +30,7 @@ import { mayConcernTask, translateTaskAnswer, translateTaskCall } from './task-c
 import { tracedCall } from './trace-headers.js'
 import type { UpstreamClient } from './upstream-client.js'
 import type { ErrorMessage, ResultMessage } from './wire/json-rpc.js'
-import { errorText, notificationText, resultText } from './wire/json-rpc.js'
+import { errorText, JsonRpcError, notificationText, resultText } from './wire/json-rpc.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
 import { withMembers } from './wire/raw-json.js'
 
@@ -39,6 +44,8 @@ export type BackendState =
 export interface BackendListener {
   onState(backend: Backend, state: BackendState): void
   onListChanged(backend: Backend, kind: ListKind): void
+  /** It is left alone, or no longer. */
+  onCircuit(backend: Backend, circuit: Circuit): void
   /** A line of the child's stderr. */
   onStderr(backend: Backend, line: string): void
   /** What the server sent against the protocol, and was passed over; told once. */
@@ -58,7 +65,9 @@ export interface BackendContext {
 
 /** A server that keeps its monitor this long has recovered; a sooner loss counts as one more failure. */
 const STABLE_MS = 10_000
-const PING_INTERVAL_MS = 15_000
+/** A server that comes back is noticed this soon. A child process costs more to try. */
+const LONGEST_AWAY_MS = { http: 5_000, stdio: 15_000 } as const
+const TOO_MANY_REQUESTS = 429
 const MAX_NOISE = 16
 
 export class Backend {
@@ -68,7 +77,7 @@ export class Backend {
   readonly #connector: Connector
   readonly #sessions: CallerSessions
   readonly #closing = new AbortController()
-  readonly #patience = new BackOff()
+  readonly #patience: BackOff
   /** Ends the wait before the next attempt to connect. */
   #hurry = new AbortController()
   #state: BackendState = { status: 'connecting', since: Date.now() }
@@ -76,6 +85,7 @@ export class Backend {
   #loseMonitor: (reason: Error) => void = () => undefined
   #waiting: (() => void)[] = []
   readonly #noise = new Set<string>()
+  readonly #breaker: CircuitBreaker
   readonly #calls: CallSender
   /** What the server spoke when it was last connected. */
   #lastEra: Era = 'legacy'
@@ -85,6 +95,7 @@ export class Backend {
 
   constructor(target: Target, context: BackendContext, listener: BackendListener) {
     this.target = target
+    this.#patience = new BackOff(LONGEST_AWAY_MS[target.endpoint.kind])
     this.#context = context
     this.#listener = listener
     this.#sessions = new CallerSessions(target, {
@@ -96,12 +107,25 @@ export class Backend {
     })
     // Each session being opened listens to it.
     setMaxListeners(0, this.#closing.signal)
-    this.#calls = new CallSender(target, this.#sessions, this.#closing.signal)
+    this.#breaker = new CircuitBreaker({
+      target: target.name,
+      settings: target.circuitBreaker,
+      probe: () => this.#ask(),
+      onChange: (circuit) => listener.onCircuit(this, circuit),
+      reasonFor: (error) => this.reasonFor(error),
+    })
+    const { signal } = this.#closing
+    this.#calls = new CallSender(target, this.#sessions, this.#breaker, signal)
     this.#connector = new Connector(target, (line) => listener.onStderr(this, context.redact(line)))
   }
 
   get state(): BackendState {
     return this.#state
+  }
+
+  /** Whether it is called, or left alone. */
+  get circuit(): Circuit {
+    return this.#breaker.circuit
   }
 
   /** How often something was sent again. */
@@ -119,6 +143,7 @@ export class Backend {
    * @throws JsonRpcError as the server gave it, or one of the errors of `errors.ts`
    */
   async call(call: Call): Promise<RawObject> {
+    this.#breaker.admit(this.#running)
     this.#running++
     const asking = call.watcher?.asks(this.target, this.#lastVersion, call)
     try {
@@ -267,6 +292,7 @@ export class Backend {
     this.#setState({ status: 'closed', since: Date.now() })
     this.#closing.abort()
     this.#calls.close()
+    this.#breaker.close()
     this.#loseMonitor(this.#unreachable())
     await Promise.all([this.#monitor?.close(), this.#sessions.close()])
     await this.#connector.close()
@@ -349,6 +375,7 @@ export class Backend {
         'own',
       )
     } catch (error) {
+      this.#noteSilence(error)
       return error instanceof Error ? error : new Error(String(error))
     }
     // Lists are read once changes to them can be heard, so that none falls between.
@@ -359,13 +386,16 @@ export class Backend {
       this.#lastVersion = client.server.protocolVersion
       this.#noise.clear()
       this.#sessions.shared.onOpen(client)
+      this.#breaker.recovered()
       this.#setState({ status: 'ready', since: Date.now(), server: client.server })
       const stable = setTimeout(onStable, STABLE_MS).unref()
-      const pings = this.#startPings(client)
+      const { intervalMs } = this.target.health
+      const isAsked = this.target.endpoint.kind === 'http' && intervalMs > 0
+      const stopAsking = isAsked ? askNowAndThen(() => this.#heed(), intervalMs) : undefined
       const doubts = setInterval(() => void this.#doubt(), VERDICT_MS).unref()
       await loss
       clearTimeout(stable)
-      clearInterval(pings)
+      stopAsking?.()
       clearInterval(doubts)
     }
     // It may take its time to say goodbye to a server that is gone.
@@ -374,16 +404,35 @@ export class Backend {
   }
 
   /**
-   * A server that keeps no GET stream, or whose host vanished without a word, shows only when asked. A busy
-   * child process is left alone: its exit is heard.
+   * Asks the server whether it is there, and connects anew where it is not. A busy child process is asked only by the
+   * circuit breaker: its exit is heard.
+   * @throws as `UpstreamClient.ping`
    */
-  #startPings(client: UpstreamClient): NodeJS.Timeout | undefined {
-    if (this.target.endpoint.kind !== 'http') return undefined
-    return setInterval(() => {
-      client.ping(this.target.timeouts.openMs).catch((error: unknown) => {
-        if (isBackendError(error)) this.#loseMonitor(error)
-      })
-    }, PING_INTERVAL_MS).unref()
+  async #ask(): Promise<void> {
+    const client = this.#monitor
+    if (client === undefined) throw this.#unreachable()
+    try {
+      await client.ping(this.target.health.timeoutMs)
+    } catch (error) {
+      // An error answer is an answer all the same.
+      if (error instanceof JsonRpcError || isBusy(error)) return
+      this.#noteSilence(error)
+      if (isBackendError(error) && client === this.#monitor) this.#loseMonitor(error)
+      throw error
+    }
+  }
+
+  /** The same for its own sake. */
+  async #heed(): Promise<void> {
+    // Whoever keeps the monitor has been told of it.
+    await this.#ask().catch(() => undefined)
+  }
+
+  /** A server that says nothing hangs, or its connections lead nowhere; calls would wait for it in vain. */
+  #noteSilence(error: unknown): void {
+    if (!(error instanceof BackendTimeoutError)) return
+    this.#breaker.failed(error, this.#breaker.breaks)
+    this.#connector.renew()
   }
 
   /** A server that was replaced by a newer one at the same address would be spoken to as an old one for ever. */
@@ -419,4 +468,9 @@ export class Backend {
     for (const wake of this.#waiting.splice(0)) wake()
     this.#listener.onState(this, state)
   }
+}
+
+/** It has no time for us now, and is there. */
+function isBusy(error: unknown): boolean {
+  return error instanceof BackendProtocolError && error.status === TOO_MANY_REQUESTS
 }

@@ -5,6 +5,7 @@
 import type { AttemptsOptions } from './attempts.js'
 import { Attempts } from './attempts.js'
 import type { Call } from './call.js'
+import type { CircuitBreaker } from './circuit-breaker.js'
 import type { CallerSessions } from './caller-sessions.js'
 import { UpstreamSessionLostError } from './errors.js'
 import { InputLoop } from './input-loop.js'
@@ -22,15 +23,23 @@ export class CallSender {
   readonly #sessions: CallerSessions
   readonly #options: Pick<AttemptsOptions, 'target' | 'budget' | 'closing' | 'isWelcome'>
   readonly #budget: RetryBudget
+  readonly #breaker: CircuitBreaker
   readonly #inputLoop: InputLoop
   readonly #parkedCalls: ParkedCalls
 
   /** Nothing is sent again once `closing` is aborted. */
-  constructor(target: Target, sessions: CallerSessions, closing: AbortSignal) {
+  constructor(
+    target: Target,
+    sessions: CallerSessions,
+    breaker: CircuitBreaker,
+    closing: AbortSignal,
+  ) {
     this.#target = target
     this.#sessions = sessions
+    this.#breaker = breaker
     this.#budget = new RetryBudget(target.retries.budget)
-    this.#options = { target, budget: this.#budget, closing, isWelcome: () => true }
+    const isWelcome = (): boolean => breaker.isClosed
+    this.#options = { target, budget: this.#budget, closing, isWelcome }
     this.#inputLoop = new InputLoop(target)
     this.#parkedCalls = new ParkedCalls(target)
   }
@@ -49,12 +58,16 @@ export class CallSender {
     this.#budget.earn()
     let attempts: Attempts | undefined
     for (;;) {
+      const { breaks } = this.#breaker
       let client: UpstreamClient | undefined
       try {
         client = await this.#sessions.get(call.caller)
         if (mayHearUnasked(call)) await client.listen()
-        return await this.#request(client, call, attempts?.leftMs ?? timeoutMs)
+        const result = await this.#request(client, call, attempts?.leftMs ?? timeoutMs)
+        this.#breaker.succeeded()
+        return result
       } catch (error) {
+        this.#breaker.failed(error, breaks)
         const isLoss = error instanceof UpstreamSessionLostError && client !== undefined
         if (isLoss) this.#sessions.discard(client as UpstreamClient)
         attempts ??= this.#attempts(call, timeoutMs, startedAt)

@@ -2,13 +2,13 @@
  * The ways to one upstream server: finds out which era it speaks and, for a server of the 2025 era, which transport,
  * and opens clients accordingly.
  */
-import { Pool } from 'undici'
 import type { Era, ReplyTo, SubjectToken } from './call.js'
 import { BackendProtocolError, BackendTimeoutError, BackendUnreachableError } from './errors.js'
 import type { ForeignAnswer, ForeignRequest } from './forwarding.js'
 import { forward } from './forwarding.js'
 import type { Account, HttpDoor } from './http-door.js'
 import { TokenDoor } from './http-door.js'
+import { HttpLanes } from './http-lanes.js'
 import { HttpTransport } from './http-transport.js'
 import { NO_CONNECTION } from './input-loop.js'
 import { LegacyClient } from './legacy-client.js'
@@ -22,7 +22,6 @@ import type { Target } from './target.js'
 import { callsForOthers } from './target.js'
 import type { OpenTransport } from './transport.js'
 import type { Introduction, UpstreamClient } from './upstream-client.js'
-import { tlsConnector } from './upstream-tls.js'
 
 /** How servers that know HTTP+SSE alone answer an `initialize` by POST. */
 const SSE_STATUSES: ReadonlySet<number> = new Set([400, 404, 405])
@@ -34,7 +33,7 @@ const PROBE_SHARE = 0.5
 export class Connector {
   readonly #target: Target
   readonly #onStderr: (line: string) => void
-  readonly #pool: Pool | undefined
+  readonly #lanes: HttpLanes | undefined
   readonly #tokens: UpstreamTokens | undefined
   #verdict: { readonly era: Era; readonly at: number } | undefined
   /** An `mcp` target that turned out to speak HTTP+SSE. */
@@ -46,13 +45,7 @@ export class Connector {
     this.#onStderr = onStderr
     if (target.endpoint.kind !== 'http') return
     this.#tokens = target.auth && new UpstreamTokens(target.name, target.auth)
-    const { connectMs, idleMs } = target.timeouts
-    this.#pool = new Pool(new URL(target.endpoint.url).origin, {
-      // Deadlines are per call and per stream, and ours; a stream may be silent for hours.
-      headersTimeout: 0,
-      bodyTimeout: idleMs,
-      connect: target.tls ? tlsConnector(target.tls, connectMs) : { timeout: connectMs },
-    })
+    this.#lanes = new HttpLanes(target, target.endpoint.url)
   }
 
   /** @throws as `LegacyClient.open` and `ModernClient.open` */
@@ -137,12 +130,17 @@ export class Connector {
     const token = callsForOthers(this.#target)
       ? await this.#tokens?.onBehalfOf(request.subject)
       : await this.#tokens?.own()
-    return forward(this.#target, endpoint.url, this.#httpPool(), request, token)
+    return forward(this.#target, endpoint.url, this.#httpLanes().calls, request, token)
+  }
+
+  /** New connections from now on. */
+  renew(): void {
+    this.#lanes?.renew()
   }
 
   /** Breaks what is still connected. */
   async close(): Promise<void> {
-    await this.#pool?.destroy()
+    await this.#lanes?.destroy()
   }
 
   /** What the server is taken to speak; `undefined` where it has to be asked. */
@@ -243,13 +241,13 @@ export class Connector {
   }
 
   #door(account: Account): HttpDoor {
-    const pool = this.#httpPool()
-    if (this.#tokens === undefined) return pool
-    return new TokenDoor(pool, this.#tokens, callsForOthers(this.#target) ? account : 'own')
+    const lanes = this.#httpLanes()
+    if (this.#tokens === undefined) return lanes
+    return new TokenDoor(lanes, this.#tokens, callsForOthers(this.#target) ? account : 'own')
   }
 
-  #httpPool(): Pool {
-    if (this.#pool === undefined) throw new TypeError('an http target has a pool')
-    return this.#pool
+  #httpLanes(): HttpLanes {
+    if (this.#lanes === undefined) throw new TypeError('an http target has connections')
+    return this.#lanes
   }
 }

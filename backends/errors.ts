@@ -52,6 +52,22 @@ export class UpstreamSessionLostError extends BackendError {
   readonly code = 'ERR_UPSTREAM_SESSION_LOST'
 }
 
+/** The server has failed too often and is left alone for a while. Nothing was sent. */
+export class CircuitOpenError extends BackendError {
+  readonly code = 'ERR_CIRCUIT_OPEN'
+  readonly retryAfterMs: number
+
+  constructor(target: TargetName, message: string, retryAfterMs: number) {
+    super(target, message)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** More calls wait for the server than may. Nothing was sent. */
+export class BackendOverloadedError extends BackendError {
+  readonly code = 'ERR_BACKEND_OVERLOADED'
+}
+
 /** The caller withdrew the request; there is nobody left to answer. */
 export class CallCancelledError extends BackendError {
   readonly code = 'ERR_CALL_CANCELLED'
@@ -63,6 +79,8 @@ export type AnyBackendError =
   | BackendProtocolError
   | BackendCredentialsError
   | UpstreamSessionLostError
+  | CircuitOpenError
+  | BackendOverloadedError
   | CallCancelledError
 
 export function isBackendError(error: unknown): error is AnyBackendError {

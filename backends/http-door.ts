@@ -1,5 +1,5 @@
 /** The way of HTTP requests to one server, and what they show there. */
-import type { Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { SubjectToken } from './call.js'
 import type { UpstreamTokens } from './oauth/tokens.js'
 
@@ -9,11 +9,15 @@ const MAX_DRAINED_BYTES = 64 * 1024
 export interface HttpDoor {
   /** Whether nothing can be sent any more. */
   readonly closed: boolean
-  /** What comes of it reaches `handler`. `subject` is the token of the caller that it is sent for. */
+  /**
+   * What comes of it reaches `handler`. `subject` is the token of the caller that it is sent for; `isCall` says that it is a
+   * caller's request, of which only so many are sent at once.
+   */
   dispatch(
     request: Dispatcher.DispatchOptions,
     handler: Dispatcher.DispatchHandler,
     subject: SubjectToken | undefined,
+    isCall: boolean,
   ): void
 }
 
@@ -25,47 +29,50 @@ export type Account = 'own' | (() => SubjectToken | undefined)
  * refused at the door, so it did not run.
  */
 export class TokenDoor implements HttpDoor {
-  readonly #pool: Pool
+  readonly #door: HttpDoor
   readonly #tokens: UpstreamTokens
   readonly #account: Account
 
-  constructor(pool: Pool, tokens: UpstreamTokens, account: Account) {
-    this.#pool = pool
+  constructor(door: HttpDoor, tokens: UpstreamTokens, account: Account) {
+    this.#door = door
     this.#tokens = tokens
     this.#account = account
   }
 
   get closed(): boolean {
-    return this.#pool.closed
+    return this.#door.closed
   }
 
   dispatch(
     request: Dispatcher.DispatchOptions,
     handler: Dispatcher.DispatchHandler,
     subject: SubjectToken | undefined,
+    isCall: boolean,
   ): void {
     const whose = this.#account === 'own' ? undefined : (subject ?? this.#account())
-    this.#send(request, handler, whose, true)
+    this.#send(request, handler, whose, isCall, true)
   }
 
   #send(
     request: Dispatcher.DispatchOptions,
     handler: Dispatcher.DispatchHandler,
     subject: SubjectToken | undefined,
+    isCall: boolean,
     mayRetry: boolean,
   ): void {
     const fail = (error: unknown): void => {
       handler.onResponseError?.(NO_CONTROLLER, error as Error)
     }
     const sendWith = (token: string | undefined): void => {
-      if (token === undefined) return void this.#pool.dispatch(request, handler)
+      if (token === undefined) return this.#door.dispatch(request, handler, subject, isCall)
       const retry = (): boolean => {
         if (!mayRetry || !this.#tokens.refused(token, subject)) return false
-        this.#send(request, handler, subject, false)
+        this.#send(request, handler, subject, isCall, false)
         return true
       }
       const headers = { ...(request.headers as object), authorization: `Bearer ${token}` }
-      this.#pool.dispatch({ ...request, headers }, new RetryingHandler(handler, retry))
+      const retrying = new RetryingHandler(handler, retry)
+      this.#door.dispatch({ ...request, headers }, retrying, subject, isCall)
     }
     try {
       const token = this.#account === 'own' ? this.#tokens.own() : this.#tokens.onBehalfOf(subject)

@@ -15,6 +15,8 @@ export interface ExchangeOptions extends ReaderOptions {
   readonly isOneAnswer: boolean
   /** The token of the caller that it is sent for. */
   readonly subject?: SubjectToken | undefined
+  /** It is a caller's request. */
+  readonly isCall?: boolean
 }
 
 export class HttpExchanges {
@@ -65,7 +67,7 @@ export class HttpExchanges {
     }
     const leave = this.#aborts.add(abort)
     try {
-      this.#door.dispatch(request, reader, options.subject)
+      this.#door.dispatch(request, reader, options.subject, options.isCall === true)
     } catch (cause) {
       reader.onResponseError(undefined, cause as Error)
     }

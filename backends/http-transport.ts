@@ -135,7 +135,7 @@ export class HttpTransport implements Transport {
     const own = this.#headers(ACCEPT_BOTH)
     const headers = extras.headers === undefined ? own : { ...extras.headers, ...own }
     headers['content-type'] = 'application/json'
-    return this.#dispatch('POST', headers, text, true, exchange, extras.subject)
+    return this.#dispatch('POST', headers, text, true, exchange, extras.subject, extras.isCall)
   }
 
   /** A stream of its own, or, behind the event of an id, the rest of another. */
@@ -158,11 +158,13 @@ export class HttpTransport implements Transport {
     isOneAnswer: boolean,
     exchange: Exchange,
     subject?: SubjectToken,
+    isCall = false,
   ): () => void {
     const options = {
       target: this.#target.name,
       isOneAnswer,
       subject,
+      isCall,
       hasSession: this.#sessionId !== undefined,
       onSessionId: (id: string) => (this.#sessionId ??= id),
     }

@@ -19,6 +19,7 @@ export type {
 } from './call.js'
 export { ANONYMOUS } from './call.js'
 export { Cancellation } from './cancellation.js'
+export type { Circuit } from './circuit-breaker.js'
 export { headersSchema } from './credentials.js'
 export { durationSchema } from './duration.js'
 export type { AnyBackendError } from './errors.js'

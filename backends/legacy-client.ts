@@ -148,7 +148,8 @@ export class LegacyClient implements UpstreamClient {
       const forwarded = forwardedHeaders(this.#target, options.headers)
       const headers = withTraceHeaders(forwarded, options.trace)
       const { subject } = options
-      return transport.send(text, this.#exchange(pending), { headers, subject })
+      const isCall = options.caller !== undefined
+      return transport.send(text, this.#exchange(pending), { headers, subject, isCall })
     })
   }
 

@@ -105,7 +105,8 @@ export class ModernClient implements UpstreamClient {
       const extra = withTraceHeaders(forwarded, options.trace)
       const headers = { ...extra, ...headersOf(options) }
       const { subject } = options
-      return transport.send(text, this.#exchange(pending), { headers, subject })
+      const isCall = options.caller !== undefined
+      return transport.send(text, this.#exchange(pending), { headers, subject, isCall })
     })
     return this.#neutral(result, options)
   }

@@ -23,7 +23,7 @@ export class ModernHttpTransport implements Transport {
     this.#path = pathname + search
   }
 
-  send(text: string, exchange: Exchange, { headers, subject } = NO_EXTRAS): () => void {
+  send(text: string, exchange: Exchange, { headers, subject, isCall = false } = NO_EXTRAS): () => void {
     const request = {
       method: 'POST',
       path: this.#path,
@@ -36,7 +36,13 @@ export class ModernHttpTransport implements Transport {
       },
       body: text,
     } as const
-    const options = { target: this.#target.name, isOneAnswer: true, hasSession: false, subject }
+    const options = {
+      target: this.#target.name,
+      isOneAnswer: true,
+      hasSession: false,
+      subject,
+      isCall,
+    }
     return this.#exchanges.send(request, options, exchange)
   }
 

@@ -22,6 +22,7 @@ export function probeBackend(target: Target, clientInfo: JsonObject): Probed {
         if (state.status !== 'connecting') found(state)
       },
       onListChanged: () => undefined,
+      onCircuit: () => undefined,
       onStderr: () => undefined,
       onNoise: () => undefined,
     },

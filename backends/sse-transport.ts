@@ -120,6 +120,7 @@ export class SseTransport implements Transport {
       text,
       exchange,
       extras.subject,
+      extras.isCall,
     )
   }
 
@@ -144,11 +145,13 @@ export class SseTransport implements Transport {
     body: string | null,
     exchange: Exchange,
     subject?: SubjectToken,
+    isCall = false,
   ): () => void {
     const options = {
       target: this.#target.name,
       hasSession: false,
       subject,
+      isCall,
       isAcknowledgement: method === 'POST',
       isOneAnswer: false,
     }

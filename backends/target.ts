@@ -3,6 +3,8 @@ import { z } from 'zod'
 import type { AttributeSettings } from './attributes.js'
 import { attributesSchema } from './attributes.js'
 import type { Era } from './call.js'
+import type { CircuitSettings, HealthSettings } from './circuit-settings.js'
+import { circuitSchema, healthSchema } from './circuit-settings.js'
 import { credentialFields, presented } from './credentials.js'
 import type { Endpoint } from './endpoint.js'
 import { endpointFields } from './endpoint.js'
@@ -24,6 +26,8 @@ export interface TargetOptions {
   readonly exclude: readonly string[]
   readonly timeouts: Timeouts
   readonly retries: Retries
+  readonly circuitBreaker: CircuitSettings
+  readonly health: HealthSettings
   /** Whether clients' roots are told to this server. */
   readonly roots: boolean
   /** What the server speaks; `auto` finds out. */
@@ -79,6 +83,8 @@ export const optionFields = {
     .describe('Globs over the original names of tools and prompts to leave out.'),
   timeouts: timeoutsSchema,
   retries: retriesSchema,
+  circuitBreaker: circuitSchema,
+  health: healthSchema,
   roots: z
     .boolean()
     .prefault(false)

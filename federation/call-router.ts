@@ -260,7 +260,7 @@ export class CallRouter {
     let isDenied = false
     for (const { backend, catalog } of this.#keepers) {
       if (catalog?.server.capabilities['resources'] === undefined) continue
-      if (backend.state.status !== 'ready') continue
+      if (backend.state.status !== 'ready' || backend.circuit.status !== 'closed') continue
       if (!mayUse({ target: backend.target, uri }, uri, call.method, permit)) {
         isDenied = true
         continue

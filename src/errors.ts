@@ -43,6 +43,9 @@ const ANSWERS: Answers = {
     ofTarget(error, 'gave no valid answer', 'protocol', error.retryAfterMs),
   ERR_BACKEND_CREDENTIALS: (error) => ofTarget(error, 'cannot be called', 'credentials'),
   ERR_UPSTREAM_SESSION_LOST: (error) => ofTarget(error, 'lost our session', 'session-lost'),
+  ERR_CIRCUIT_OPEN: (error) =>
+    ofTarget(error, 'is not called for now', 'circuit-open', error.retryAfterMs),
+  ERR_BACKEND_OVERLOADED: (error) => ofTarget(error, 'has too much to do', 'overloaded'),
   ERR_CALL_CANCELLED: (error) => ofTarget(error, 'was told to stop', 'cancelled'),
   ERR_UNKNOWN_ITEM: (error) =>
     error.kind === 'resource'

@@ -50,6 +50,7 @@ import { Sealer } from './session/sealing.js'
 import { SessionStore } from './session/session-store.js'
 import { SealedTaskIds } from './session/task-ids.js'
 import {
+  CircuitLog,
   GuardLog,
   logCatalog,
   logChange,
@@ -155,6 +156,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const states = new StateLog(logger)
   const guardLog = new GuardLog(logger)
   const reachLog = new ReachLog(logger, redact)
+  const circuits = new CircuitLog(logger)
   const registry = new Registry(
     { clientInfo, taskIds, redact, watcher: ownRequests((operation) => onUpstream(operation)) },
     {
@@ -175,6 +177,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
         federation.onState(backend, state)
       },
       onListChanged: (backend: Backend, kind: ListKind) => federation.onListChanged(backend, kind),
+      onCircuit: (backend, circuit) => circuits.update(backend, circuit),
       onStderr: ({ target }, line) =>
         logger.info({ target: target.name, stderr: line }, 'server log'),
       onNoise: ({ target }, what) => logger.warn({ target: target.name, what }, 'not the protocol'),

@@ -1,11 +1,11 @@
 /** What the admin listener shows of the gateway's state, as JSON. Secrets never: no arguments, no queries of URLs. */
 import { basename } from 'node:path'
-import type { Target } from '../backends/index.js'
+import type { Backend, Target } from '../backends/index.js'
 import { MODERN_VERSION } from '../backends/index.js'
 import type { Discovery, Problem, TargetHealth } from '../discovery/index.js'
 import type { CatalogKeeper } from '../federation/index.js'
 import type { TargetTraffic } from './admin/traffic.js'
-import type { Readiness } from './http/health.js'
+import type { CircuitReport, Readiness } from './http/health.js'
 
 /** The era of a target's protocol, once it is known. */
 export function eraOf({ catalog }: CatalogKeeper): 'legacy' | 'modern' | undefined {
@@ -39,6 +39,7 @@ export function readinessOf(keepers: readonly CatalogKeeper[], discovery: Discov
       target: backend.target.name,
       ready: unavailable === undefined,
       ...(unavailable === undefined ? {} : { reason: unavailable.reason }),
+      ...circuitOf(backend),
     })),
     sources,
   }
@@ -75,6 +76,7 @@ function targetReport(keeper: CatalogKeeper, traffic: TargetTraffic | undefined)
     state: state.status,
     since: new Date(state.since).toISOString(),
     ...(unavailable === undefined ? {} : { reason: unavailable.reason }),
+    ...circuitOf(backend),
     ...(unapproved.length === 0 ? {} : { unapproved }),
     ...(traffic === undefined ? {} : { traffic }),
     ...(catalog === undefined
@@ -86,6 +88,14 @@ function targetReport(keeper: CatalogKeeper, traffic: TargetTraffic | undefined)
           counts: Object.fromEntries(counts) as object,
         }),
   }
+}
+
+/** Nothing of a target that is called as usual. */
+function circuitOf({ circuit }: Backend): { readonly circuit?: CircuitReport } {
+  if (circuit.status === 'closed') return {}
+  const { status: state, since, until, reason, ejections } = circuit
+  const [from, to] = [since, until].map((it) => new Date(it).toISOString()) as [string, string]
+  return { circuit: { state, since: from, until: to, reason, ejections } }
 }
 
 /** Where it is, without what may be secret there: queries of URLs, and arguments of programs. */

@@ -2,6 +2,17 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Hono } from 'hono'
 
+/** Of a target that has failed too often. */
+export interface CircuitReport {
+  readonly state: 'open' | 'half-open'
+  readonly since: string
+  /** When the gateway asks whether it is back. */
+  readonly until: string
+  readonly reason: string
+  /** In a row. */
+  readonly ejections: number
+}
+
 export interface Readiness {
   /** Whether the first picture of every source has been applied, and every target of it been tried, once. */
   readonly ready: boolean
@@ -11,6 +22,8 @@ export interface Readiness {
     readonly target: string
     readonly ready: boolean
     readonly reason?: string
+    /** Where it is left alone for now: calls fail at once, its lists are served. */
+    readonly circuit?: CircuitReport
   }[]
   /** What targets are discovered by; a reason where it cannot be followed now, and the last state is served. */
   readonly sources: readonly {

@@ -1,5 +1,11 @@
 /** What the log says of backends, catalogs and discovery as they change. */
-import type { Backend, BackendState, RegistryChange, Target } from '../../backends/index.js'
+import type {
+  Backend,
+  BackendState,
+  Circuit,
+  RegistryChange,
+  Target,
+} from '../../backends/index.js'
 import type { Problem, SourceReport } from '../../discovery/index.js'
 import type { CatalogKeeper, Collision } from '../../federation/index.js'
 import { shownAttributes } from '../attributes/attributes.js'
@@ -38,6 +44,29 @@ export class StateLog {
       case 'closed':
         return this.#logger.debug(at, 'closed')
     }
+  }
+}
+
+/** Says which targets are left alone: once when it begins and once when it is over. */
+export class CircuitLog {
+  readonly #logger: Logger
+  readonly #open = new WeakSet<Backend>()
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  update(backend: Backend, circuit: Circuit): void {
+    const { name: target } = backend.target
+    if (circuit.status === 'closed') {
+      this.#open.delete(backend)
+      return this.#logger.info({ target }, 'called again')
+    }
+    const { status, reason, ejections, until } = circuit
+    const at = { target, reason, ejections, until: new Date(until).toISOString() }
+    if (this.#open.has(backend)) return this.#logger.debug({ ...at, status }, 'still left alone')
+    this.#open.add(backend)
+    this.#logger.warn(at, 'failed too often; left alone, calls fail at once')
   }
 }
 

@@ -69,6 +69,11 @@ export const METRICS = {
     'Uses of tools, prompts and resources that rules denied.',
     ['kind', 'name', 'target', 'principal', 'reason', 'attribute_<name>'],
   ),
+  circuitState: gauge(
+    'mcp_junction_circuit_state',
+    'Whether a target is called: 0 it is, 1 the gateway asks whether it is back, 2 it is left alone.',
+    ['target'],
+  ),
   retries: counter('mcp_junction_retries', 'Requests that a target was sent again.', ['target']),
   limited: counter('mcp_junction_limited', 'Calls that were beyond their limits.', [
     'method',

@@ -45,6 +45,8 @@ export interface MetricsOptions {
   readonly onError: (error: unknown) => void
 }
 
+const CIRCUIT_STATES = { closed: 0, 'half-open': 1, open: 2 } as const
+
 export class Metrics {
   readonly operations: OperationMetrics
   readonly #attributeLabels: () => readonly string[]
@@ -134,6 +136,12 @@ export class Metrics {
           era: eraOf(keeper) ?? '',
           version: catalog?.server.protocolVersion ?? '',
         })
+      }
+    })
+    this.#gauge(METRICS.circuitState, (result) => {
+      for (const { backend } of state.keepers()) {
+        const value = CIRCUIT_STATES[backend.circuit.status]
+        result.observe(value, { target: backend.target.name })
       }
     })
     const retries = this.#meter.createObservableCounter(METRICS.retries.name, {

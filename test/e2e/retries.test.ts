@@ -309,7 +309,9 @@ describe('a request that changes nothing', () => {
 
   it('is repeated as often as the budget has it, however many there are', async () => {
     await using server = await startFlaky('resources/read', answers(503))
-    await using gateway = await gatewayTo(server.url)
+    await using gateway = await gatewayTo(server.url, {
+      circuitBreaker: { consecutiveFailures: 0 },
+    })
     const session = await openSession(gateway.url)
     const startedAt = performance.now()
     const read = () => session.request('resources/read', { uri: 'flaky://it' })
@@ -343,6 +345,7 @@ describe('a call that was never sent', () => {
     await using upstream = await startEcho()
     await using gateway = await gatewayTo(upstream.url, {
       retries: { attempts: 10, backoff: '50ms' },
+      circuitBreaker: { consecutiveFailures: 0 },
     })
     const session = await openSession(gateway.url)
     await session.call('a__echo')

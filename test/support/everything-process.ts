@@ -55,6 +55,15 @@ export class EverythingProcess {
     await exited
   }
 
+  /** SIGSTOP: connections are still taken, and nothing is answered. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.kill()
   }

@@ -85,6 +85,11 @@ describe('a bad value is told by what was expected', () => {
       'targets[0].retries.attempts',
       'expected at most 10',
     ],
+    [
+      target('mcp: { host: h }, circuitBreaker: { ejection: 0s }'),
+      'targets[0].circuitBreaker.ejection',
+      'expected a duration above zero',
+    ],
     ['sessions: { idleTimeout: soon }', 'sessions.idleTimeout', duration],
     ['sessions: { maxAge: 0s }', 'sessions.maxAge', 'expected a duration above zero'],
     ['sessions: { max: 0 }', 'sessions.max', 'expected at least 1'],

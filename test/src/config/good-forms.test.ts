@@ -53,6 +53,8 @@ targets:
     exclude: ['*_admin']
     timeouts: { connect: 250ms, open: 1s, list: 2m, call: 1h, idle: 0s, tools: { 'index_*': 5m }, resetOnProgress: false }
     retries: { attempts: 3, on: [reset, '503', 500], backoff: 1s, annotated: true, budget: 50 }
+    circuitBreaker: { consecutiveFailures: 7, interval: 1m, ejection: 5s, maxConnections: 8, maxPending: 9 }
+    health: { interval: 0s, timeout: 1s }
     roots: true
     era: legacy
     parkCalls: true
@@ -83,6 +85,14 @@ targets:
           annotated: true,
           budget: 0.5,
         },
+        circuitBreaker: {
+          consecutiveFailures: 7,
+          intervalMs: 60_000,
+          ejectionMs: 5_000,
+          maxConnections: 8,
+          maxPending: 9,
+        },
+        health: { intervalMs: 0, timeoutMs: 1000 },
         roots: true,
         era: 'legacy',
         parkCalls: true,
