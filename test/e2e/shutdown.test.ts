@@ -1,10 +1,10 @@
 /** What clients see of a gateway that stops, and of one that has just been started. */
-import { connect } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { startGateway as startUnready } from '../../src/gateway.js'
 import { createLogger } from '../../src/telemetry/logging.js'
 import { configOf, spawnGateway, startGateway } from '../support/gateway.js'
+import { isRefused } from '../support/is-refused.js'
 import { ModernClient } from '../support/modern-client.js'
 import { get, openSession } from '../support/raw-client.js'
 import type { Handler } from '../support/upstream-server.js'
@@ -22,16 +22,6 @@ function held() {
   return { handler, release: () => release() }
 }
 const drained = (drain: object) => ({ listen: { drain: { ...drain } } })
-
-async function isRefused(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  const refused = await Promise.race([
-    once(socket, 'connect').then(() => false),
-    once(socket, 'error').then(() => true),
-  ]).catch(() => true)
-  socket.destroy()
-  return refused
-}
 
 describe('a gateway that is told to stop', () => {
   it('is out of service first, and serves everybody until that is known: new sessions too, each answer the last of its connection', async () => {

@@ -2,9 +2,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './free-port.js'
 import { send } from './raw-client.js'
 import { waitUntil } from './wait-until.js'
 
@@ -67,13 +66,4 @@ export class EverythingProcess {
   [Symbol.asyncDispose](): Promise<void> {
     return this.kill()
   }
-}
-
-/** This server takes its port from outside, so one must be found for it; nobody else here uses fixed ones. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -1,0 +1,135 @@
+/** Three gateways behind nginx, restarted and killed in turn under load; docs/reliability.md has the figures. */
+import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
+import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import type { GatewayConfig, SpawnedGateway } from '../support/gateway.js'
+import { spawnGateway } from '../support/gateway.js'
+import type { Outcome } from '../support/marked-load.js'
+import { startLoad } from '../support/marked-load.js'
+import { startModern } from '../support/modern-upstream.js'
+import { hasNginx, startNginx } from '../support/nginx.js'
+import { connectV1 } from '../support/sdk-clients.js'
+import { startEcho } from '../support/upstream-server.js'
+import { waitUntil } from '../support/wait-until.js'
+
+const PACE = { clients: 8, callsPerSecond: 200 }
+const TOOLS = ['legacy__echo', 'modern__echo', 'child__echo']
+const REPLICAS = 3
+const KEPT_CONNECTIONS = 32
+/** In which nginx learns that the other side of a connection is gone. */
+const NOTICED_MS = 250
+
+const child = {
+  command: process.execPath,
+  args: [fileURLToPath(new URL('../support/stdio-servers/good.mjs', import.meta.url))],
+}
+
+/** Counts how often a server got each mark: no call may be made twice. */
+class Marks {
+  readonly #seen = new Map<string, number>()
+
+  see(given: unknown): string {
+    const text = JSON.stringify(given)
+    const [mark = ''] = /mark-\d+\./.exec(text) ?? []
+    this.#seen.set(mark, (this.#seen.get(mark) ?? 0) + 1)
+    return text
+  }
+
+  get twice(): readonly string[] {
+    return [...this.#seen].filter(([, times]) => times > 1).map(([mark]) => mark)
+  }
+}
+
+async function world() {
+  const marks = new Marks()
+  const content = (given: unknown) => ({ content: [{ type: 'text', text: marks.see(given) }] })
+  const legacy = await startEcho({ handlers: { 'tools/call': content } })
+  const modern = await startModern({
+    handlers: { 'tools/call': ({ params }) => content(params) },
+  })
+  const config: GatewayConfig = {
+    targets: [
+      { name: 'legacy', mcp: { url: legacy.url } },
+      { name: 'modern', mcp: { url: modern.url } },
+      { name: 'child', stdio: child },
+    ],
+    sessions: { keys: [randomBytes(32).toString('base64')] },
+  }
+  const start = (port: number) =>
+    // In which connections that are kept are used once more, and given up.
+    spawnGateway({ ...config, listen: { port, drain: { delay: '1s' } } })
+  const gateways = await Promise.all(Array.from({ length: REPLICAS }, () => start(0)))
+  const ports = gateways.map((it) => it.port)
+  const balancers = [await startNginx(ports, 0), await startNginx(ports, KEPT_CONNECTIONS)]
+  return {
+    legacy,
+    marks,
+    urls: balancers.map((it) => it.url),
+    /** Ends one after the other, and starts it again at its address. */
+    inTurn: async (end: (gateway: SpawnedGateway) => Promise<unknown>): Promise<void> => {
+      for (const [index, port] of ports.entries()) {
+        const old = gateways[index]
+        if (old === undefined) throw new TypeError('there is one at each port')
+        await end(old)
+        await old[Symbol.asyncDispose]()
+        gateways[index] = await start(port)
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const it of [...balancers, ...gateways]) await it[Symbol.asyncDispose]()
+      await modern[Symbol.asyncDispose]()
+      await legacy[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const failed = (outcomes: readonly Outcome[]) => outcomes.filter((it) => it.failure !== undefined)
+
+function report(what: string, outcomes: readonly Outcome[]): void {
+  const from = Math.min(...outcomes.map((it) => it.begunAt))
+  const to = Math.max(...outcomes.map((it) => it.endedAt))
+  const perSecond = Math.round((outcomes.length * 1_000) / (to - from))
+  const figures = { calls: outcomes.length, perSecond, failed: failed(outcomes).length }
+  process.stdout.write(`${what}: ${JSON.stringify(figures)}\n`)
+}
+
+describe.skipIf(!hasNginx)('three replicas behind nginx (skipped where nginx is missing)', () => {
+  it('are restarted one by one: no call of a client of either era fails, and streams go on', async () => {
+    await using it = await world()
+    const [url = ''] = it.urls
+    await using listening = await connectV1(url)
+    let told = 0
+    listening.setNotificationHandler(ToolListChangedNotificationSchema, () => void told++)
+    await using load = await startLoad(it.urls, TOOLS, PACE)
+    await it.inTurn((gateway) => gateway.stop())
+    await load.stop()
+    report('rolling restart', load.outcomes)
+    expect(failed(load.outcomes)).toEqual([])
+    expect(it.marks.twice).toEqual([])
+    const before = told
+    it.legacy.lists.tools = []
+    await it.legacy.notifyListChanged('tools')
+    await waitUntil(() => told > before, 'the change to be told')
+  }, 60_000)
+
+  it('are killed one by one: what fails is what ran there, nothing is called twice, and clients go on', async () => {
+    await using it = await world()
+    await using load = await startLoad(it.urls, TOOLS, PACE)
+    const deaths: (readonly [from: number, to: number])[] = []
+    await it.inTurn(async (gateway) => {
+      const before = load.outcomes.length
+      await waitUntil(() => load.outcomes.length > before + 50, 'calls')
+      const from = performance.now()
+      await gateway.kill()
+      deaths.push([from, performance.now() + NOTICED_MS])
+    })
+    await load.stop()
+    const during = ({ begunAt, endedAt }: Outcome): boolean =>
+      deaths.some(([from, to]) => begunAt <= to && from <= endedAt)
+    report('kill -9', load.outcomes)
+    expect(failed(load.outcomes).filter((outcome) => !during(outcome))).toEqual([])
+    expect(failed(await load.onceEach())).toEqual([])
+    expect(it.marks.twice).toEqual([])
+  }, 60_000)
+})

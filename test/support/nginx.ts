@@ -1,0 +1,75 @@
+/** A real nginx as a balancer that takes turns: no stickiness, no buffering, and nothing sent twice. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from './free-port.js'
+import { isRefused } from './is-refused.js'
+import { waitUntil } from './wait-until.js'
+
+export const hasNginx = spawnSync('nginx', ['-v']).status === 0
+
+export interface Nginx extends AsyncDisposable {
+  readonly url: string
+}
+
+/** `keepAlive` is how many idle connections to the servers it keeps; 0 for a new one with each request. */
+export async function startNginx(ports: readonly number[], keepAlive: number): Promise<Nginx> {
+  const folder = await mkdtemp(join(tmpdir(), 'nginx-'))
+  const port = await freePort()
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (it) => `${it}_temp_path ${folder}/${it};`,
+  )
+  const servers = ports.map((it) => `server 127.0.0.1:${it} max_fails=1 fail_timeout=1s;`)
+  await writeFile(
+    join(folder, 'nginx.conf'),
+    `
+${process.getuid?.() === 0 ? 'user root;' : ''}
+daemon off;
+worker_processes 1;
+pid ${folder}/nginx.pid;
+error_log stderr error;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  ${temporary.join('\n  ')}
+  upstream junctions {
+    ${servers.join('\n    ')}
+    ${keepAlive === 0 ? '' : `keepalive ${keepAlive};`}
+  }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://junctions;
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header Connection "${keepAlive === 0 ? 'close' : ''}";
+      proxy_buffering off;
+      proxy_read_timeout 1h;
+      # Of POSTs, what has been sent is not sent again.
+      proxy_next_upstream error timeout;
+    }
+  }
+}
+`,
+  )
+  const child = spawn('nginx', ['-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let log = ''
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
+  await waitUntil(async () => {
+    if (child.exitCode !== null) throw new Error(`nginx ended: ${log}`)
+    return !(await isRefused(port))
+  }, 'nginx to listen')
+  return {
+    url: `http://127.0.0.1:${port}/mcp`,
+    [Symbol.asyncDispose]: async () => {
+      const exited = once(child, 'exit')
+      child.kill('SIGTERM')
+      await exited
+      await rm(folder, { recursive: true })
+    },
+  }
+}
