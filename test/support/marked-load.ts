@@ -52,10 +52,10 @@ export async function startLoad(
     const endedAt = performance.now()
     return { mark, tool, begunAt, endedAt, ...(failure === undefined ? {} : { failure }) }
   }
-  let isStopped = false
+  const stopping = new AbortController()
   const pace = async (): Promise<void> => {
     const startedAt = performance.now()
-    for (let count = 0; !isStopped; count++) {
+    for (let count = 0; !stopping.signal.aborted; count++) {
       const client = connected[count % clients]
       // Neighbours in time differ in client and tool, and in the end each client has used each tool.
       const tool = tools[Math.floor(count / clients) % tools.length]
@@ -74,14 +74,14 @@ export async function startLoad(
   return {
     outcomes,
     stop: async () => {
-      isStopped = true
+      stopping.abort()
       await paced
       await Promise.all(running)
     },
     onceEach: () =>
       Promise.all(connected.flatMap((client) => tools.map((tool) => call(client, tool)))),
     [Symbol.asyncDispose]: async () => {
-      isStopped = true
+      stopping.abort()
       await paced
       await Promise.all(connected.map((it) => it[Symbol.asyncDispose]()))
     },
