@@ -7,7 +7,8 @@ import { chromium } from 'playwright-core'
 import { describe } from 'vitest'
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const EXECUTABLE = process.env['CHROMIUM'] ?? PLACES.find((place) => existsSync(place))
+const { CHROMIUM } = process.env
+const EXECUTABLE = CHROMIUM ?? PLACES.find((place) => existsSync(place))
 
 /** Pictures of the README; made where UPDATE_DOCS is set. */
 const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url))
