@@ -133,7 +133,8 @@ export class HttpTransport implements Transport {
 
   #post(text: string, exchange: Exchange, extras = NO_EXTRAS): () => void {
     const own = this.#headers(ACCEPT_BOTH)
-    const headers = extras.headers === undefined ? own : { ...extras.headers, ...own }
+    const headers = own
+    for (const name in extras.headers) headers[name] ??= extras.headers[name] ?? ''
     headers['content-type'] = 'application/json'
     return this.#dispatch('POST', headers, text, true, exchange, extras.subject, extras.isCall)
   }

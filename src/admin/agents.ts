@@ -39,7 +39,9 @@ export class Agents {
   add(operation: Operation): void {
     const { at, outcome, durationMs, upstreamMs, era, protocolVersion } = operation
     const agent = this.#agentOf(operation)
-    Object.assign(agent, { era, protocolVersion, lastAt: at })
+    agent.era = era
+    agent.protocolVersion = protocolVersion
+    agent.lastAt = at
     const use = useOf(agent, operation)
     use.count++
     use.totalMs += durationMs
@@ -71,7 +73,8 @@ export class Agents {
   #agentOf({ client, principal, address, at, era, protocolVersion }: Operation): Agent {
     const name = client.name.slice(0, MAX_TEXT)
     const version = client.version.slice(0, MAX_TEXT)
-    const key = JSON.stringify([name, version, principal.id, address])
+    // The lengths keep apart what a client may write into its name.
+    const key = `${name.length} ${version.length} ${name}${version}${principal.id} ${address}`
     const known = this.#agents.get(key)
     if (known !== undefined) return known
     const agent: Agent = {

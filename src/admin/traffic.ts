@@ -34,7 +34,8 @@ export class Traffic {
   readonly #targets = new LRUCache<string, TargetFigures>({ max: MAX_TARGETS })
 
   add(operation: Operation): void {
-    const sample = { ...operation, at: operation.at + operation.durationMs }
+    const { outcome, durationMs, upstreamMs } = operation
+    const sample = { at: operation.at + durationMs, outcome, durationMs, upstreamMs }
     this.#all.add(sample)
     if (operation.target === '') return
     let known = this.#targets.get(operation.target)
@@ -44,7 +45,7 @@ export class Traffic {
       this.#targets.set(operation.target, known)
     }
     known.figures.add(sample)
-    if (operation.outcome !== 'failed') return
+    if (outcome !== 'failed') return
     const { method, name, errorType } = operation
     known.lastError = { at: new Date(sample.at).toISOString(), method, name, errorType }
   }

@@ -92,7 +92,8 @@ export function shownAttributes(
   attributes: JsonObject,
 ): Readonly<Record<string, string | number | boolean>> {
   const shown: Record<string, string | number | boolean> = {}
-  for (const [name, value] of Object.entries(attributes)) {
+  for (const name in attributes) {
+    const value = attributes[name]
     if (typeof value === 'string') shown[name] = value.slice(0, MAX_SHOWN)
     else if (typeof value === 'number' || typeof value === 'boolean') shown[name] = value
   }

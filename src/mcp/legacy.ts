@@ -60,14 +60,11 @@ export async function answerRequest(
   terms: Terms,
   observation: RequestObserver,
 ): Promise<string | undefined> {
-  const fail = (error: unknown): string => {
-    const shown = legacyError(toJsonRpcError(error, onInternalError), session)
-    const text = errorText(request.id, shown)
-    observation.failed(error, shown.rpcCode, text)
-    return text
-  }
   const cancellation = session.begin(request.id)
-  if (cancellation === undefined) return fail(new DuplicateRequestError())
+  if (cancellation === undefined) {
+    const error = new DuplicateRequestError()
+    return failureText(error, request, session, onInternalError, observation)
+  }
   try {
     const result = await perform(
       server,
@@ -81,11 +78,24 @@ export async function answerRequest(
     observation.succeeded(text)
     return text
   } catch (error) {
-    const text = fail(error)
+    const text = failureText(error, request, session, onInternalError, observation)
     return error instanceof CallCancelledError ? undefined : text
   } finally {
     session.finish(request.id)
   }
+}
+
+function failureText(
+  error: unknown,
+  { id }: RequestMessage,
+  session: Session,
+  onInternalError: (error: unknown) => void,
+  observation: RequestObserver,
+): string {
+  const shown = legacyError(toJsonRpcError(error, onInternalError), session)
+  const text = errorText(id, shown)
+  observation.failed(error, shown.rpcCode, text)
+  return text
 }
 
 /** Nothing is answered to a notification, an unknown one included. */

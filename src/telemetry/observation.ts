@@ -184,7 +184,6 @@ export class Observation implements RequestObserver, CallWatcher {
     const item = this.#server.itemOf(method, params.value, this.#terms?.permit)
     const target = item?.target ?? this.#target
     const { era, protocolVersion, client, session } = this.#speaker
-    const { kind, name, id: principalId } = this.#principal
     const operation: Operation = {
       at: this.#at,
       durationMs: performance.now() - this.#startedAt,
@@ -198,7 +197,7 @@ export class Observation implements RequestObserver, CallWatcher {
       era,
       protocolVersion,
       session,
-      principal: { id: principalId, kind, name: cut(name) },
+      principal: shownPrincipal(this.#principal),
       client,
       address: this.#terms?.address ?? addressOf(this.#request),
       // Of a batch, each has its own part.
@@ -264,6 +263,18 @@ class UpstreamAsking implements Asking {
     this.#own?.end(operation, result)
     this.#observation.asked(operation)
   }
+}
+
+const shownPrincipals = new WeakMap<Principal, Operation['principal']>()
+
+/** Without its claims, which are nobody's to see. */
+function shownPrincipal(principal: Principal): Operation['principal'] {
+  const known = shownPrincipals.get(principal)
+  if (known !== undefined) return known
+  const { id, kind, name } = principal
+  const shown = { id, kind, name: cut(name) }
+  shownPrincipals.set(principal, shown)
+  return shown
 }
 
 /** A part of a long string would keep all of it in memory. */

@@ -32,7 +32,6 @@ import { spanContent } from './span-content.js'
 import { serverAttributes, upstreamAttributes } from './span-attributes.js'
 import type { RemoteContext, RemoteContexts } from './trace-context.js'
 import { traceparentOf } from './trace-context.js'
-import { newSpanId, newTraceId } from './trace-ids.js'
 import type { UpstreamOperation } from './upstream-operation.js'
 
 /** Makes what spans show of arguments and results; absent where they show none. */
@@ -67,11 +66,13 @@ export class Tracing {
     this.#settings = settings
   }
 
-  begin({ method }: RequestMessage, remote: RemoteContexts | undefined): ServerTrace {
+  /**
+   * `undefined` where the request is not sampled: then we have no part in its trace, and nothing is made for it. Servers
+   * are told what the client said, or nothing.
+   */
+  begin({ method }: RequestMessage, remote: RemoteContexts | undefined): ServerTrace | undefined {
     const parent = remote?.parent
-    if (!isSampled(this.#settings, parent)) {
-      return new ServerTrace(parent, undefined, this.#tracer, undefined)
-    }
+    if (!isSampled(this.#settings, parent)) return undefined
     const other = remote?.other
     const links: Link[] = other === undefined ? [] : [{ context: spanContextOf(other) }]
     const context =
@@ -90,28 +91,23 @@ export class Tracing {
   }
 }
 
-/** The part of a trace that one request is. Without a span it is carried on, and nobody is told. */
+/** The part of a trace that one request is. */
 export class ServerTrace {
   readonly traceId: string
   readonly spanId: string
   readonly #parent: RemoteContext | undefined
-  readonly #span: Span | undefined
+  readonly #span: Span
   readonly #tracer: Tracer
   readonly #content: Content
 
-  constructor(
-    parent: RemoteContext | undefined,
-    span: Span | undefined,
-    tracer: Tracer,
-    content: Content,
-  ) {
+  constructor(parent: RemoteContext | undefined, span: Span, tracer: Tracer, content: Content) {
     this.#parent = parent
     this.#span = span
     this.#tracer = tracer
     this.#content = content
-    const own = span?.spanContext()
-    this.traceId = own?.traceId ?? parent?.traceId ?? newTraceId()
-    this.spanId = own?.spanId ?? newSpanId()
+    const own = span.spanContext()
+    this.traceId = own.traceId
+    this.spanId = own.spanId
   }
 
   beginUpstream(
@@ -121,18 +117,18 @@ export class ServerTrace {
     params: RawObject,
   ): UpstreamTrace {
     const { tracestate, baggage } = this.#parent ?? {}
-    const span = this.#span && this.#upstreamSpan(this.#span, target, protocolVersion, method)
-    if (span !== undefined && this.#content !== undefined && method === 'tools/call') {
-      span.setAttribute('gen_ai.tool.call.arguments', this.#content(params.value['arguments']))
+    const attributes: Attributes = upstreamAttributes(target, protocolVersion, method)
+    if (this.#content !== undefined && method === 'tools/call') {
+      attributes['gen_ai.tool.call.arguments'] = this.#content(params.value['arguments'])
     }
-    const spanId = span?.spanContext().spanId ?? this.spanId
-    const traceparent = traceparentOf(this.traceId, spanId, span !== undefined)
+    const context = api.setSpan(ROOT_CONTEXT, this.#span)
+    const span = this.#tracer.startSpan(method, { kind: SpanKind.CLIENT, attributes }, context)
+    const traceparent = traceparentOf(this.traceId, span.spanContext().spanId, true)
     return new UpstreamTrace({ traceparent, tracestate, baggage }, span, this.#content)
   }
 
   end(operation: Operation, id: RequestId): void {
     const span = this.#span
-    if (span === undefined) return
     const { method, name, isKnownName, errorType } = operation
     // What clients make up is in no list that anybody goes through.
     if (isKnownName && !method.startsWith('resources/')) span.updateName(`${method} ${name}`)
@@ -140,23 +136,14 @@ export class ServerTrace {
     if (errorType !== '') span.setStatus({ code: SpanStatusCode.ERROR })
     span.end()
   }
-
-  #upstreamSpan(parent: Span, target: Target, protocolVersion: string, method: string): Span {
-    const attributes: Attributes = upstreamAttributes(target, protocolVersion, method)
-    return this.#tracer.startSpan(
-      method,
-      { kind: SpanKind.CLIENT, attributes },
-      api.setSpan(ROOT_CONTEXT, parent),
-    )
-  }
 }
 
 export class UpstreamTrace {
   readonly trace: TraceContext
-  readonly #span: Span | undefined
+  readonly #span: Span
   readonly #content: Content
 
-  constructor(trace: TraceContext, span: Span | undefined, content: Content) {
+  constructor(trace: TraceContext, span: Span, content: Content) {
     this.trace = trace
     this.#span = span
     this.#content = content
@@ -164,7 +151,6 @@ export class UpstreamTrace {
 
   end({ method, name, errorType }: UpstreamOperation, result: RawObject | undefined): void {
     const span = this.#span
-    if (span === undefined) return
     if (name !== '') {
       span.updateName(`${method} ${name}`)
       span.setAttribute(method === 'prompts/get' ? 'gen_ai.prompt.name' : 'gen_ai.tool.name', name)
