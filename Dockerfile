@@ -16,7 +16,7 @@ WORKDIR /app
 COPY package.json LICENSE ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
-COPY page page
+COPY src/page src/page
 # The user "node" of the image, by number, so that Kubernetes can see that it is not root. Nothing is written.
 USER 1000:1000
 EXPOSE 8080 9090

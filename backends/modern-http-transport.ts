@@ -23,7 +23,11 @@ export class ModernHttpTransport implements Transport {
     this.#path = pathname + search
   }
 
-  send(text: string, exchange: Exchange, { headers, subject, isCall = false } = NO_EXTRAS): () => void {
+  send(
+    text: string,
+    exchange: Exchange,
+    { headers, subject, isCall = false } = NO_EXTRAS,
+  ): () => void {
     const request = {
       method: 'POST',
       path: this.#path,

@@ -48,7 +48,7 @@ export class PageFiles {
   constructor() {
     // By its own name the package finds itself, from src as from dist.
     const root = dirname(createRequire(import.meta.url).resolve('mcp-junction/package.json'))
-    const folder = join(root, 'page')
+    const folder = join(root, 'src', 'page')
     for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
       const type = TYPES[extname(name)]
       if (type === undefined) continue
