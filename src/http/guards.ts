@@ -52,6 +52,7 @@ export class Guards {
   readonly #isLoopback: boolean
   readonly #hosts: ReadonlySet<string>
   readonly #origins: ReadonlySet<string>
+  #lastAllowed: string | undefined
   readonly #hasPage: boolean
 
   /** `hasPage`: what is served here may ask for more, by whatever allowed name it was reached. */
@@ -73,8 +74,9 @@ export class Guards {
     requireUnambiguous(request)
     const { host, origin } = request.headers
     // A proxy's form of request, whose host goes before the header (RFC 9112 §3.2.2).
-    const named = /^https?:\/\/([^/?#]*)/i.exec(request.url ?? '')?.[1] ?? host
-    if (!this.#allowsHost(host) || !this.#allowsHost(named)) {
+    const { url = '' } = request
+    const named = url.startsWith('/') ? undefined : /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]
+    if (!this.#allowsHost(host) || (named !== undefined && !this.#allowsHost(named))) {
       throw new RefusedError(403, 'this Host is not allowed; add it to listen.allowedHosts')
     }
     const isOwn = this.#hasPage && origin?.replace(/^https?:\/\//, '') === host
@@ -102,6 +104,14 @@ export class Guards {
   }
 
   #allowsHost(host: string | undefined): boolean {
+    // All say the same, as a rule.
+    if (host !== undefined && host === this.#lastAllowed) return true
+    const isAllowed = this.#judgesHost(host)
+    if (isAllowed) this.#lastAllowed = host
+    return isAllowed
+  }
+
+  #judgesHost(host: string | undefined): boolean {
     const name = host === undefined ? undefined : hostName(host)
     if (name === undefined) return false
     if (this.#hosts.has(name) || this.#hosts.has(host?.toLowerCase() ?? '')) return true
@@ -124,7 +134,8 @@ function requireUnambiguous({ rawHeaders, url = '' }: IncomingMessage): void {
     if (said.has(name)) throw new RefusedError(400, `the ${name} header stands twice`)
     said.add(name)
   }
-  if (DOT_SEGMENT.test(url)) throw new RefusedError(400, 'the path must not step upwards')
+  if (/[.%]/.test(url) && DOT_SEGMENT.test(url))
+    throw new RefusedError(400, 'the path must not step upwards')
 }
 
 function allowedHeaders(request: IncomingMessage): string {
