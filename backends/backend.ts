@@ -4,42 +4,28 @@
  * and never gives up; what callers see meanwhile is decided in federation.
  */
 import { setMaxListeners } from 'node:events'
-import { BackOff } from './back-off.js'
 import type { Circuit } from './circuit-breaker.js'
 import { CircuitBreaker } from './circuit-breaker.js'
-import type { Call, Caller, CallWatcher, Era, ReplyTo } from './call.js'
+import type { Call, Caller, CallWatcher, ReplyTo } from './call.js'
 import { CallSender } from './call-sender.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
 import type { ForeignAnswer, ForeignRequest } from './forwarding.js'
 import type { Account } from './http-door.js'
-import { Connector, VERDICT_MS } from './connector.js'
-import { askNowAndThen } from './health-checks.js'
-import {
-  BackendProtocolError,
-  BackendTimeoutError,
-  BackendUnreachableError,
-  isBackendError,
-  reasonOf,
-  UpstreamSessionLostError,
-} from './errors.js'
-import type { ListKind, ServerDescription } from './server-description.js'
+import { Connector } from './connector.js'
+import { reasonOf, UpstreamSessionLostError } from './errors.js'
+import type { BackendState } from './monitor.js'
+import { Monitor } from './monitor.js'
+import type { ListKind } from './server-description.js'
 import type { Target } from './target.js'
 import type { TaskIds } from './task-calls.js'
 import { mayConcernTask, translateTaskAnswer, translateTaskCall } from './task-calls.js'
 import { tracedCall } from './trace-headers.js'
-import type { UpstreamClient } from './upstream-client.js'
+import type { Introduction, UpstreamClient } from './upstream-client.js'
 import type { ErrorMessage, ResultMessage } from './wire/json-rpc.js'
-import { errorText, JsonRpcError, notificationText, resultText } from './wire/json-rpc.js'
+import { errorText, notificationText, resultText } from './wire/json-rpc.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
 import { withMembers } from './wire/raw-json.js'
-
-/** `since` is in milliseconds since the epoch. */
-export type BackendState =
-  | { readonly status: 'connecting'; readonly since: number }
-  | { readonly status: 'ready'; readonly since: number; readonly server: ServerDescription }
-  | { readonly status: 'unreachable'; readonly since: number; readonly reason: string }
-  | { readonly status: 'closed'; readonly since: number }
 
 export interface BackendListener {
   onState(backend: Backend, state: BackendState): void
@@ -63,11 +49,6 @@ export interface BackendContext {
   readonly watcher?: CallWatcher
 }
 
-/** A server that keeps its monitor this long has recovered; a sooner loss counts as one more failure. */
-const STABLE_MS = 10_000
-/** A server that comes back is noticed this soon. A child process costs more to try. */
-const LONGEST_AWAY_MS = { http: 5_000, stdio: 15_000 } as const
-const TOO_MANY_REQUESTS = 429
 const MAX_NOISE = 16
 
 export class Backend {
@@ -77,32 +58,22 @@ export class Backend {
   readonly #connector: Connector
   readonly #sessions: CallerSessions
   readonly #closing = new AbortController()
-  readonly #patience: BackOff
-  /** Ends the wait before the next attempt to connect. */
-  #hurry = new AbortController()
-  #state: BackendState = { status: 'connecting', since: Date.now() }
-  #monitor: UpstreamClient | undefined
-  #loseMonitor: (reason: Error) => void = () => undefined
-  #waiting: (() => void)[] = []
+  readonly #monitor: Monitor
   readonly #noise = new Set<string>()
   readonly #breaker: CircuitBreaker
   readonly #calls: CallSender
-  /** What the server spoke when it was last connected. */
-  #lastEra: Era = 'legacy'
-  #lastVersion = ''
   #running = 0
   #onIdle: () => void = () => undefined
 
   constructor(target: Target, context: BackendContext, listener: BackendListener) {
     this.target = target
-    this.#patience = new BackOff(LONGEST_AWAY_MS[target.endpoint.kind])
     this.#context = context
     this.#listener = listener
     this.#sessions = new CallerSessions(target, {
       open: (key, capabilities, sessionListener, account) =>
         this.#open(key, capabilities, sessionListener, account),
-      monitor: () => this.#monitorSoon(),
-      era: () => this.#monitor?.era ?? this.#lastEra,
+      monitor: () => this.#monitor.soon(),
+      era: () => this.#monitor.era,
       timeoutMs: target.timeouts.openMs,
     })
     // Each session being opened listens to it.
@@ -110,17 +81,35 @@ export class Backend {
     this.#breaker = new CircuitBreaker({
       target: target.name,
       settings: target.circuitBreaker,
-      probe: () => this.#ask(),
+      probe: () => this.#monitor.ask(),
       onChange: (circuit) => listener.onCircuit(this, circuit),
       reasonFor: (error) => this.reasonFor(error),
     })
     const { signal } = this.#closing
+    this.#monitor = new Monitor({
+      target,
+      closing: signal,
+      open: (onClose) => this.#open(MONITOR, {}, { ...this.#sessions.shared, onClose }, 'own'),
+      isNowModern: () =>
+        this.#connector.isNowModern(this.#introduction(MONITOR, {}, 'own'), signal),
+      onConnected: (client) => {
+        this.#noise.clear()
+        this.#sessions.shared.onOpen(client)
+        this.#breaker.recovered()
+      },
+      onState: (state) => listener.onState(this, state),
+      onSilence: (error) => {
+        this.#breaker.failed(error, this.#breaker.breaks)
+        this.#connector.renew()
+      },
+      reasonFor: (error) => this.reasonFor(error),
+    })
     this.#calls = new CallSender(target, this.#sessions, this.#breaker, signal)
     this.#connector = new Connector(target, (line) => listener.onStderr(this, context.redact(line)))
   }
 
   get state(): BackendState {
-    return this.#state
+    return this.#monitor.state
   }
 
   /** Whether it is called, or left alone. */
@@ -135,7 +124,7 @@ export class Backend {
 
   /** Connects, and connects again whenever the connection is lost, until `close`. */
   start(): void {
-    void this.#keepMonitor()
+    this.#monitor.start()
   }
 
   /**
@@ -145,7 +134,7 @@ export class Backend {
   async call(call: Call): Promise<RawObject> {
     this.#breaker.admit(this.#running)
     this.#running++
-    const asking = call.watcher?.asks(this.target, this.#lastVersion, call)
+    const asking = call.watcher?.asks(this.target, this.#monitor.version, call)
     try {
       const traced = tracedCall(call, asking?.trace)
       const result = await this.#translated(traced)
@@ -162,9 +151,7 @@ export class Backend {
 
   /** Connects its own session anew, at once; what callers have open at the server stays as it is. */
   reconnect(): void {
-    this.#patience.reset()
-    this.#hurry.abort()
-    if (this.#state.status === 'ready') this.#loseMonitor(new Error('it is connected anew'))
+    this.#monitor.reconnect()
   }
 
   /** Lets the calls that are running finish, for so long, and closes. Nobody routes new ones here any more. */
@@ -192,19 +179,16 @@ export class Backend {
    * @throws as `call`
    */
   async list(method: string, params: RawObject): Promise<RawObject> {
-    const monitor = (): UpstreamClient => {
-      if (this.#monitor === undefined) throw this.#unreachable()
-      return this.#monitor
-    }
     const request = { method, params }
-    const asking = this.#context.watcher?.asks(this.target, this.#lastVersion, request)
+    const asking = this.#context.watcher?.asks(this.target, this.#monitor.version, request)
+    const { listMs } = this.target.timeouts
     try {
-      const result = await this.#calls.ask(monitor, request, this.target.timeouts.listMs)
+      const result = await this.#calls.ask(() => this.#monitor.now(), request, listMs)
       asking?.answered(result)
       return result
     } catch (error) {
       asking?.failed(error)
-      if (error instanceof UpstreamSessionLostError) this.#loseMonitor(error)
+      if (error instanceof UpstreamSessionLostError) this.#monitor.lose(error)
       throw error
     }
   }
@@ -288,20 +272,20 @@ export class Backend {
   }
 
   async close(): Promise<void> {
-    if (this.#state.status === 'closed') return
-    this.#setState({ status: 'closed', since: Date.now() })
+    if (this.state.status === 'closed') return
+    const { client } = this.#monitor
     this.#closing.abort()
+    this.#monitor.close()
     this.#calls.close()
     this.#breaker.close()
-    this.#loseMonitor(this.#unreachable())
-    await Promise.all([this.#monitor?.close(), this.#sessions.close()])
+    await Promise.all([client?.close(), this.#sessions.close()])
     await this.#connector.close()
   }
 
   /** The session that a server's request came from, where this process holds it. */
   #clientOf({ sessionKey, connection }: ReplyTo): UpstreamClient | undefined {
     const isOurs = sessionKey === MONITOR
-    const client = isOurs ? this.#monitor : this.#sessions.openClient(sessionKey)
+    const client = isOurs ? this.#monitor.client : this.#sessions.openClient(sessionKey)
     return client?.connection === connection ? client : undefined
   }
 
@@ -311,20 +295,6 @@ export class Backend {
     if (this.#connector.reaches(replyTo)) {
       await this.#connector.tell(replyTo.upstreamSessionId, text, subject)
     }
-  }
-
-  /** A server that is just being started again is worth waiting for; one that failed to start is not. */
-  async #monitorSoon(): Promise<UpstreamClient> {
-    while (this.#state.status === 'connecting') {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    }
-    if (this.#monitor === undefined) throw this.#unreachable()
-    return this.#monitor
-  }
-
-  #unreachable(): BackendUnreachableError {
-    const reason = this.#state.status === 'unreachable' ? this.#state.reason : 'it is not connected'
-    return new BackendUnreachableError(this.target.name, reason, false)
   }
 
   #open(
@@ -338,9 +308,12 @@ export class Backend {
       onListChanged: (kind: ListKind) => this.#listener.onListChanged(this, kind),
       onNoise: (what: string) => this.#hearNoise(what),
     }
-    const { clientInfo } = this.#context
-    const introduction = { clientInfo, capabilities, sessionKey, account }
+    const introduction = this.#introduction(sessionKey, capabilities, account)
     return this.#connector.open(introduction, listener, this.#closing.signal)
+  }
+
+  #introduction(sessionKey: string, capabilities: JsonObject, account: Account): Introduction {
+    return { clientInfo: this.#context.clientInfo, capabilities, sessionKey, account }
   }
 
   /** Each kind of noise is told once for each connection, and of many kinds the first. */
@@ -349,128 +322,4 @@ export class Backend {
     this.#noise.add(what)
     this.#listener.onNoise(this, this.#context.redact(what))
   }
-
-  async #keepMonitor(): Promise<void> {
-    const { signal } = this.#closing
-    while (!signal.aborted) {
-      const reason = await this.#monitorOnce(() => this.#patience.reset())
-      this.#monitor = undefined
-      if (signal.aborted) return
-      await this.#backOff(reason)
-    }
-  }
-
-  /** Connects and stays connected for as long as that goes. Returns why it ended. */
-  async #monitorOnce(onStable: () => void): Promise<Error> {
-    const loss = new Promise<Error>((resolve) => (this.#loseMonitor = resolve))
-    let client: UpstreamClient
-    try {
-      client = await this.#open(
-        MONITOR,
-        {},
-        {
-          ...this.#sessions.shared,
-          onClose: this.#loseMonitor,
-        },
-        'own',
-      )
-    } catch (error) {
-      this.#noteSilence(error)
-      return error instanceof Error ? error : new Error(String(error))
-    }
-    // Lists are read once changes to them can be heard, so that none falls between.
-    const lost = await Promise.race([client.listen(), loss])
-    if (lost === undefined && !this.#closing.signal.aborted) {
-      this.#monitor = client
-      this.#lastEra = client.era
-      this.#lastVersion = client.server.protocolVersion
-      this.#noise.clear()
-      this.#sessions.shared.onOpen(client)
-      this.#breaker.recovered()
-      this.#setState({ status: 'ready', since: Date.now(), server: client.server })
-      const stable = setTimeout(onStable, STABLE_MS).unref()
-      const { intervalMs } = this.target.health
-      const isAsked = this.target.endpoint.kind === 'http' && intervalMs > 0
-      const stopAsking = isAsked ? askNowAndThen(() => this.#heed(), intervalMs) : undefined
-      const doubts = setInterval(() => void this.#doubt(), VERDICT_MS).unref()
-      await loss
-      clearTimeout(stable)
-      stopAsking?.()
-      clearInterval(doubts)
-    }
-    // It may take its time to say goodbye to a server that is gone.
-    void client.close()
-    return loss
-  }
-
-  /**
-   * Asks the server whether it is there, and connects anew where it is not. A busy child process is asked only by the
-   * circuit breaker: its exit is heard.
-   * @throws as `UpstreamClient.ping`
-   */
-  async #ask(): Promise<void> {
-    const client = this.#monitor
-    if (client === undefined) throw this.#unreachable()
-    try {
-      await client.ping(this.target.health.timeoutMs)
-    } catch (error) {
-      // An error answer is an answer all the same.
-      if (error instanceof JsonRpcError || isBusy(error)) return
-      this.#noteSilence(error)
-      if (isBackendError(error) && client === this.#monitor) this.#loseMonitor(error)
-      throw error
-    }
-  }
-
-  /** The same for its own sake. */
-  async #heed(): Promise<void> {
-    // Whoever keeps the monitor has been told of it.
-    await this.#ask().catch(() => undefined)
-  }
-
-  /** A server that says nothing hangs, or its connections lead nowhere; calls would wait for it in vain. */
-  #noteSilence(error: unknown): void {
-    if (!(error instanceof BackendTimeoutError)) return
-    this.#breaker.failed(error, this.#breaker.breaks)
-    this.#connector.renew()
-  }
-
-  /** A server that was replaced by a newer one at the same address would be spoken to as an old one for ever. */
-  async #doubt(): Promise<void> {
-    const { clientInfo } = this.#context
-    const introduction = {
-      clientInfo,
-      capabilities: {},
-      sessionKey: MONITOR,
-      account: 'own',
-    } as const
-    if (await this.#connector.isNowModern(introduction, this.#closing.signal)) {
-      this.#loseMonitor(new Error('the server has become a newer one'))
-    }
-  }
-
-  async #backOff(error: Error): Promise<void> {
-    const wasReady = this.#state.status === 'ready'
-    this.#hurry = new AbortController()
-    const waited = this.#patience.wait(AbortSignal.any([this.#closing.signal, this.#hurry.signal]))
-    // The first reconnection comes at once, and callers may wait for it; after that, they are told.
-    if (wasReady && this.#patience.failures === 1) {
-      this.#setState({ status: 'connecting', since: Date.now() })
-    } else if (this.#state.status !== 'closed') {
-      const since = this.#state.status === 'unreachable' ? this.#state.since : Date.now()
-      this.#setState({ status: 'unreachable', since, reason: this.reasonFor(error) })
-    }
-    await waited
-  }
-
-  #setState(state: BackendState): void {
-    this.#state = state
-    for (const wake of this.#waiting.splice(0)) wake()
-    this.#listener.onState(this, state)
-  }
-}
-
-/** It has no time for us now, and is there. */
-function isBusy(error: unknown): boolean {
-  return error instanceof BackendProtocolError && error.status === TOO_MANY_REQUESTS
 }

@@ -19,9 +19,6 @@ import { isJsonObject } from './wire/raw-json.js'
 /** The key of the backend's own session. Callers' keys are never empty. */
 export const MONITOR = ''
 
-/** Requests under way in a session that the server no longer knows get this long to be refused themselves. */
-const REFUSALS_MS = 5_000
-
 /** What a session says that belongs to no call. */
 export interface SessionListener {
   onClose(reason: Error): void
@@ -91,7 +88,7 @@ export class CallerSessions {
       if (session.client === client) this.#sessions.delete(key)
     }
     // Closed at once, it would take away what shows that the others of its requests did not run either.
-    setTimeout(() => void client.close(), REFUSALS_MS).unref()
+    void client.finish()
   }
 
   /** The caller wants other log messages than before. Only sessions that it uses already are told. */

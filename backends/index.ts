@@ -2,7 +2,6 @@
 export type { AttributeSettings } from './attributes.js'
 export { attributesSchema } from './attributes.js'
 export { BackOff } from './back-off.js'
-export type { BackendState } from './backend.js'
 export { Backend } from './backend.js'
 export type {
   Asking,
@@ -28,6 +27,7 @@ export type { LogLevel } from './log-level.js'
 export { isLogLevel, isWantedLevel } from './log-level.js'
 export { Members } from './members.js'
 export { probeBackend } from './probe.js'
+export type { BackendState } from './monitor.js'
 export type { RegistryChange } from './registry.js'
 export { Registry } from './registry.js'
 export type { ListKind, ServerDescription } from './server-description.js'

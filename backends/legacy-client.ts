@@ -77,6 +77,7 @@ export class LegacyClient implements UpstreamClient {
   #transport: Transport | undefined
   #replies = 0
   #closeReason: Error | undefined
+  #isFinishing = false
   #server: ServerDescription | undefined
 
   private constructor(target: Target, introduction: Introduction, listener: ClientListener) {
@@ -140,7 +141,7 @@ export class LegacyClient implements UpstreamClient {
 
   async request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     const transport = this.#transport
-    if (transport === undefined || this.#closeReason !== undefined) {
+    if (transport === undefined || this.#closeReason !== undefined || this.#isFinishing) {
       throw beforeSending(this.#closeReason ?? this.#closedByUs())
     }
     return this.#pending.open(options, timeoutMs, (pending) => {
@@ -172,6 +173,12 @@ export class LegacyClient implements UpstreamClient {
     await this.#ask('ping', {}, timeoutMs).catch((error: unknown) => {
       if (!(error instanceof JsonRpcError)) throw error
     })
+  }
+
+  async finish(): Promise<void> {
+    this.#isFinishing = true
+    await this.#pending.idle()
+    await this.close()
   }
 
   async close(): Promise<void> {

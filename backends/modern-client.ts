@@ -49,6 +49,7 @@ export class ModernClient implements UpstreamClient {
   #transport: Transport | undefined
   #listening: ModernListening | undefined
   #closeReason: Error | undefined
+  #isFinishing = false
   #server: ServerDescription | undefined
 
   private constructor(target: Target, introduction: Introduction, listener: ClientListener) {
@@ -95,7 +96,7 @@ export class ModernClient implements UpstreamClient {
 
   async request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     const transport = this.#transport
-    if (transport === undefined || this.#closeReason !== undefined) {
+    if (transport === undefined || this.#closeReason !== undefined || this.#isFinishing) {
       throw beforeSending(this.#closeReason ?? this.#closedByUs())
     }
     const result = await this.#pending.open(options, timeoutMs, (pending) => {
@@ -135,6 +136,13 @@ export class ModernClient implements UpstreamClient {
   reply(): void {}
 
   answered(): void {}
+
+  async finish(): Promise<void> {
+    this.#listening?.close()
+    this.#isFinishing = true
+    await this.#pending.idle()
+    await this.close()
+  }
 
   async close(): Promise<void> {
     this.#end(this.#closedByUs())

@@ -34,6 +34,7 @@ export class PendingRequests {
   readonly #pending: (Pending | undefined)[] = []
   readonly #freeSlots: number[] = []
   #requests = 0
+  #onIdle: (() => void) | undefined
 
   /** `onAbandoned` hears of requests that nobody waits for any more, so that the server can be told. */
   constructor(target: TargetName, onAbandoned: (pending: Pending, reason: Error) => void) {
@@ -67,6 +68,12 @@ export class PendingRequests {
       call.cancellation?.add(pending.onCancel)
       pending.stopListening = send(pending)
     })
+  }
+
+  /** Resolves once nothing waits for its answer any more. */
+  async idle(): Promise<void> {
+    if (this.#pending.length === this.#freeSlots.length) return
+    await new Promise<void>((resolve) => (this.#onIdle = resolve))
   }
 
   get(id: unknown): Pending | undefined {
@@ -122,6 +129,8 @@ export class PendingRequests {
     this.#freeSlots.push(slot)
     pending.deadline.clear()
     pending.call.cancellation?.delete(pending.onCancel)
+    if (this.#onIdle !== undefined && this.#pending.length === this.#freeSlots.length)
+      this.#onIdle()
     return true
   }
 

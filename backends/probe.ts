@@ -1,6 +1,6 @@
 /** One server on its own, for whoever only wants to have a look at it. */
-import type { BackendState } from './backend.js'
 import { Backend } from './backend.js'
+import type { BackendState } from './monitor.js'
 import type { Target } from './target.js'
 import type { JsonObject } from './wire/raw-json.js'
 

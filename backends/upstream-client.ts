@@ -43,5 +43,7 @@ export interface UpstreamClient {
   reply(text: string): void
   /** Stops the patience shown while a caller was thinking. */
   answered(id: RequestId): void
+  /** Takes nothing new, waits for what is under way, and closes. */
+  finish(): Promise<void>
   close(): Promise<void>
 }

@@ -1,10 +1,14 @@
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { EverythingProcess } from '../support/everything-process.js'
 import type { RunningGateway } from '../support/gateway.js'
 import { spawnGateway, startGateway } from '../support/gateway.js'
+import type { ListeningProcess } from '../support/listening-process.js'
+import { startListening } from '../support/listening-process.js'
 import { ModernClient } from '../support/modern-client.js'
 import { ModernError, startModern } from '../support/modern-upstream.js'
+import type { RawSession } from '../support/raw-client.js'
 import { get, openSession } from '../support/raw-client.js'
 import { startHostile } from '../support/raw-http-server.js'
 import { metricOf } from '../support/scrape.js'
@@ -12,6 +16,22 @@ import { TcpProxy } from '../support/tcp-proxy.js'
 import type { Handler } from '../support/upstream-server.js'
 import { echo, startEcho } from '../support/upstream-server.js'
 import { waitUntil, waitUntilStill } from '../support/wait-until.js'
+
+const ERAS = ['legacy', 'modern'] as const
+
+/** A server of the SDK as a process of its own; its tool `plain` says what it is given. */
+function startProcess(era: (typeof ERAS)[number]): Promise<ListeningProcess> {
+  const program = fileURLToPath(new URL(`../contract/${era}-server.mjs`, import.meta.url))
+  return startListening(program, 'json', ...(era === 'legacy' ? ['2025-11-25'] : []), '/nowhere')
+}
+
+/** Has each client's session at the server open. */
+async function hasWorked(...clients: readonly (RawSession | ModernClient)[]): Promise<void> {
+  for (const client of clients) {
+    const { json } = await client.call('a__plain', { a: 'before' })
+    expect(json).toMatchObject({ result: { content: [{ text: 'plain before' }] } })
+  }
+}
 
 const gatewayTo = (url: string, options: JsonObject = {}, more: readonly JsonObject[] = []) =>
   startGateway({
@@ -64,7 +84,7 @@ async function startFailing(era: 'legacy' | 'modern') {
   return { ...server, state }
 }
 
-describe.each(['legacy', 'modern'] as const)('a %s server that fails again and again', (era) => {
+describe.each(ERAS)('a %s server that fails again and again', (era) => {
   const circuitBreaker = { consecutiveFailures: 3 }
 
   it('is left alone, and everybody can read it; its lists and the other servers go on', async () => {
@@ -147,8 +167,8 @@ it('errors and results that a server gives are no failures of it', async () => {
 
 describe('a server that comes back is noticed without a request', () => {
   const quick = {
-    health: { interval: '50ms', timeout: '300ms' },
-    timeouts: { open: '300ms', call: '20s' },
+    health: { interval: '50ms', timeout: '1s' },
+    timeouts: { open: '2s' },
     circuitBreaker: { consecutiveFailures: 2 },
     retries: { attempts: 0 },
   }
@@ -157,11 +177,8 @@ describe('a server that comes back is noticed without a request', () => {
     await using server = await EverythingProcess.start()
     await using gateway = await gatewayTo(server.url, quick)
     const session = await openSession(gateway.url)
-    const held = { duration: 600, steps: 600 }
-    const inFlight = session.call('a__trigger-long-running-operation', held)
     await session.call('a__echo', { message: 'before' })
     await server.kill()
-    expect((await inFlight).json).toMatchObject({ error: { data: { reason: 'unreachable' } } })
     await isAway(gateway)
     await waitUntil(async () => {
       const { json } = await session.call('a__echo', { message: 'away' })
@@ -175,41 +192,78 @@ describe('a server that comes back is noticed without a request', () => {
     expect(json).toMatchObject({ result: { content: [{ text: 'Echo: after' }] } })
   })
 
-  it('after SIGSTOP, also in the middle of a call, which goes on where it was', async () => {
-    await using server = await EverythingProcess.start()
+  it.each(ERAS)('after SIGSTOP, also in a call, which goes on where it was (%s)', async (era) => {
+    await using server = await startProcess(era)
     await using gateway = await gatewayTo(server.url, quick)
     const session = await openSession(gateway.url)
-    await session.call('a__echo', { message: 'before' })
+    const modern = new ModernClient(gateway.url)
+    await hasWorked(session, modern)
     server.freeze()
-    const inFlight = session.call('a__echo', { message: 'frozen' })
+    const inFlight = [session.call('a__plain', { a: 1 }), modern.call('a__plain', { a: 2 })]
     await isAway(gateway)
     await isOpen(gateway)
-    expect((await session.call('a__echo')).json).toMatchObject(LEFT_ALONE)
+    expect((await session.call('a__plain')).json).toMatchObject(LEFT_ALONE)
     server.thaw()
-    expect((await inFlight).json).toMatchObject({ result: { content: [{ text: 'Echo: frozen' }] } })
+    for (const [index, { json }] of (await Promise.all(inFlight)).entries()) {
+      expect(json).toMatchObject({ result: { content: [{ text: `plain ${index + 1}` }] } })
+    }
     await isBack(gateway)
     await isClosed(gateway)
-    const { json } = await session.call('a__echo', { message: 'after' })
-    expect(json).toMatchObject({ result: { content: [{ text: 'Echo: after' }] } })
+    const { json } = await session.call('a__plain', { a: 'after' })
+    expect(json).toMatchObject({ result: { content: [{ text: 'plain after' }] } })
   })
 
-  it.each(['legacy', 'modern'] as const)(
-    'at the other end of connections that lead nowhere any more (%s)',
+  it.each(ERAS)('after SIGSTOP before it was ever connected to (%s)', async (era) => {
+    await using server = await startProcess(era)
+    server.freeze()
+    await using gateway = await gatewayTo(server.url, quick)
+    await isOpen(gateway)
+    server.thaw()
+    await isBack(gateway)
+    await isClosed(gateway)
+    const { json } = await (await openSession(gateway.url)).call('a__plain', { a: 1 })
+    expect(json).toMatchObject({ result: { content: [{ text: 'plain 1' }] } })
+  })
+
+  it.each(ERAS)(
+    'or does not, after kill -9 in a call: both clients can read it (%s)',
     async (era) => {
-      await using upstream = await (era === 'legacy' ? startEcho() : startModern(MODERN_ECHO))
-      await using proxy = await TcpProxy.start(upstream.url)
-      const url = `http://127.0.0.1:${proxy.port}/mcp`
-      await using gateway = await gatewayTo(url, { ...quick, circuitBreaker: {} })
+      await using server = await startProcess(era)
+      await using gateway = await gatewayTo(server.url, quick)
       const session = await openSession(gateway.url)
-      expect((await session.call('a__echo', { a: 1 })).json).toMatchObject({ result: {} })
-      proxy.silence()
+      const modern = new ModernClient(gateway.url)
+      await hasWorked(session, modern)
+      server.freeze()
+      const inFlight = [session.call('a__plain', { a: 1 }), modern.call('a__plain', { a: 2 })]
       await isAway(gateway)
-      await isBack(gateway)
-      expect((await session.call('a__echo', { a: 2 })).json).toMatchObject({
-        result: { content: [{ text: '{"a":2}' }] },
-      })
+      await server.kill()
+      for (const { json } of await Promise.all(inFlight)) {
+        expect(json).toMatchObject({ error: { data: { target: 'a', reason: 'unreachable' } } })
+      }
+      await isOpen(gateway)
+      for (const client of [session, modern]) {
+        expect((await client.call('a__plain')).json).toMatchObject(LEFT_ALONE)
+      }
     },
   )
+
+  it.each(ERAS)('at the other end of connections that lead nowhere any more (%s)', async (era) => {
+    await using upstream = await (era === 'legacy' ? startEcho() : startModern(MODERN_ECHO))
+    await using proxy = await TcpProxy.start(upstream.url)
+    const url = `http://127.0.0.1:${proxy.port}/mcp`
+    await using gateway = await gatewayTo(url, { ...quick, circuitBreaker: {} })
+    const session = await openSession(gateway.url)
+    expect((await session.call('a__echo', { a: 1 })).json).toMatchObject({ result: {} })
+    const { length } = upstream.asked('tools/list')
+    proxy.silence()
+    // It may be connected anew faster than anybody looks.
+    const isRead = () => upstream.asked('tools/list').length > length
+    await waitUntil(isRead, 'the gateway to connect anew')
+    await isBack(gateway)
+    expect((await session.call('a__echo', { a: 2 })).json).toMatchObject({
+      result: { content: [{ text: '{"a":2}' }] },
+    })
+  })
 })
 
 const MODERN_ECHO = {

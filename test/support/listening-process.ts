@@ -5,6 +5,11 @@ import { createInterface } from 'node:readline'
 
 export interface ListeningProcess extends AsyncDisposable {
   readonly url: string
+  /** SIGSTOP: connections are still taken, and nothing is answered. */
+  freeze(): void
+  thaw(): void
+  /** `kill -9`, and waits for the end. */
+  kill(): Promise<void>
 }
 
 export async function startListening(
@@ -21,13 +26,17 @@ export async function startListening(
     })
     child.once('exit', (code) => reject(new Error(`${program} exited with ${code}`)))
   })
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  }
   return {
     url,
-    [Symbol.asyncDispose]: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const exited = once(child, 'exit')
-      child.kill('SIGKILL')
-      await exited
-    },
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
+    kill,
+    [Symbol.asyncDispose]: kill,
   }
 }
