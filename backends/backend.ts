@@ -6,7 +6,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Circuit } from './circuit-breaker.js'
 import { CircuitBreaker } from './circuit-breaker.js'
-import type { Call, Caller, CallWatcher, ReplyTo } from './call.js'
+import type { Call, Caller, CallWatcher, ReplyTo, UpstreamPlace } from './call.js'
 import { CallSender } from './call-sender.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
@@ -70,8 +70,8 @@ export class Backend {
     this.#context = context
     this.#listener = listener
     this.#sessions = new CallerSessions(target, {
-      open: (key, capabilities, sessionListener, account) =>
-        this.#open(key, capabilities, sessionListener, account),
+      open: (key, capabilities, sessionListener, account, place) =>
+        this.#open(key, capabilities, sessionListener, account, place),
       monitor: () => this.#monitor.soon(),
       era: () => this.#monitor.era,
       timeoutMs: target.timeouts.openMs,
@@ -266,7 +266,20 @@ export class Backend {
     return this.#context.redact(reasonOf(error))
   }
 
-  /** The caller is gone: ends the sessions that nobody else uses. */
+  /**
+   * Opens the session of a caller's with a `stateful` target; `undefined` where there is none to speak of.
+   * @throws as `call`
+   */
+  async place(caller: Caller): Promise<UpstreamPlace | undefined> {
+    return this.target.stateful ? this.#sessions.place(caller) : undefined
+  }
+
+  /** Ends such a session for good, whichever process opened it. Never rejects. */
+  async end(place: UpstreamPlace, { subject }: Caller): Promise<void> {
+    await this.#connector.end(place, subject)
+  }
+
+  /** The caller is gone: ends the sessions that nobody else uses, and leaves those that other processes do. */
   release(callerKey: string): void {
     this.#sessions.release(callerKey)
   }
@@ -297,11 +310,12 @@ export class Backend {
     }
   }
 
-  #open(
+  async #open(
     sessionKey: string,
     capabilities: JsonObject,
     sessionListener: SessionListener,
     account: Account,
+    place?: UpstreamPlace,
   ): Promise<UpstreamClient> {
     const listener = {
       ...sessionListener,
@@ -309,7 +323,10 @@ export class Backend {
       onNoise: (what: string) => this.#hearNoise(what),
     }
     const introduction = this.#introduction(sessionKey, capabilities, account)
-    return this.#connector.open(introduction, listener, this.#closing.signal)
+    if (place === undefined) {
+      return this.#connector.open(introduction, listener, this.#closing.signal)
+    }
+    return this.#connector.resume(place, introduction, listener, this.#monitor.now().server)
   }
 
   #introduction(sessionKey: string, capabilities: JsonObject, account: Account): Introduction {

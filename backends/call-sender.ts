@@ -7,7 +7,7 @@ import { Attempts } from './attempts.js'
 import type { Call } from './call.js'
 import type { CircuitBreaker } from './circuit-breaker.js'
 import type { CallerSessions } from './caller-sessions.js'
-import { UpstreamSessionLostError } from './errors.js'
+import { StatefulSessionLostError, UpstreamSessionLostError } from './errors.js'
 import { InputLoop } from './input-loop.js'
 import { ParkedCalls } from './parked-calls.js'
 import { RetryBudget } from './retry-budget.js'
@@ -70,6 +70,9 @@ export class CallSender {
         this.#breaker.failed(error, breaks)
         const isLoss = error instanceof UpstreamSessionLostError && client !== undefined
         if (isLoss) this.#sessions.discard(client as UpstreamClient)
+        if (isLoss && call.caller.places?.has(this.#target.name) === true) {
+          throw new StatefulSessionLostError(this.#target.name, error.message, error)
+        }
         attempts ??= this.#attempts(call, timeoutMs, startedAt)
         await attempts.orThrow(error, client === undefined)
       }

@@ -22,6 +22,12 @@ export interface SubjectToken {
   readonly expiresAt: number
 }
 
+/** A session at a server, as any process reaches it. */
+export interface UpstreamPlace {
+  readonly id: string
+  readonly protocolVersion: string
+}
+
 /** Whom a call is made for: what an upstream session may depend on, and no more. */
 export interface Caller {
   /**
@@ -39,6 +45,8 @@ export interface Caller {
   readonly logLevel: LogLevel | undefined
   /** The newest that the caller showed, for what belongs to no call. */
   readonly subject: SubjectToken | undefined
+  /** Its sessions at servers that are `stateful`, which other processes use as well. */
+  readonly places?: Map<TargetName, UpstreamPlace>
   /** The way to the caller for what belongs to no call. */
   notify(notification: CallerNotification): void
 }

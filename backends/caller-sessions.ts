@@ -3,7 +3,7 @@
  * brought to the state they had (log level, subscriptions) when they had to be opened anew.
  */
 import { BackOff } from './back-off.js'
-import type { Caller, Era, SubjectToken } from './call.js'
+import type { Caller, Era, SubjectToken, UpstreamPlace } from './call.js'
 import { ANONYMOUS } from './call.js'
 import type { Account } from './http-door.js'
 import { LOG_LEVELS } from './log-level.js'
@@ -27,12 +27,13 @@ export interface SessionListener {
 }
 
 export interface SessionOpener {
-  /** Opens a session of its own for `key`. */
+  /** Opens a session of its own for `key`, or goes on in the one at `place`. */
   open(
     key: string,
     capabilities: JsonObject,
     listener: SessionListener,
     account: Account,
+    place: UpstreamPlace | undefined,
   ): Promise<UpstreamClient>
   /** The backend's own session, once it is there. */
   monitor(): Promise<UpstreamClient>
@@ -88,7 +89,14 @@ export class CallerSessions {
       if (session.client === client) this.#sessions.delete(key)
     }
     // Closed at once, it would take away what shows that the others of its requests did not run either.
-    void client.finish()
+    void client.finish(this.#target.stateful)
+  }
+
+  /** The session of a caller where the target is `stateful`; `undefined` where other processes cannot use it. */
+  async place(caller: Caller): Promise<UpstreamPlace | undefined> {
+    if (this.#keyOf(caller) !== caller.key) return undefined
+    const { sessionId: id, server } = await this.get(caller)
+    return id === undefined ? undefined : { id, protocolVersion: server.protocolVersion }
   }
 
   /** The caller wants other log messages than before. Only sessions that it uses already are told. */
@@ -138,7 +146,9 @@ export class CallerSessions {
     this.#keys.delete(callerKey)
     for (const key of keys) {
       const use = this.#uses.get(key)
-      if (use === undefined || !use.callers.delete(callerKey)) continue
+      if (use === undefined) continue
+      const isPlaced = this.#placeOf(use) !== undefined
+      if (!use.callers.delete(callerKey)) continue
       for (const uri of use.subscriptions.keys()) {
         if (this.#drop(use, callerKey, uri) && use.callers.size > 0)
           this.#unsubscribeSilently(key, uri)
@@ -148,7 +158,7 @@ export class CallerSessions {
       const session = this.#sessions.get(key)
       this.#sessions.delete(key)
       void session?.opened.then(
-        (client) => client.close(),
+        (client) => client.close(isPlaced),
         () => undefined,
       )
     }
@@ -167,14 +177,16 @@ export class CallerSessions {
 
   async close(): Promise<void> {
     this.#closing.abort()
-    const sessions = [...this.#sessions.values()]
+    const sessions = [...this.#sessions].map(([key, { opened }]) => {
+      return { opened, isPlaced: this.#placeOf(this.#uses.get(key)) !== undefined }
+    })
     this.#sessions.clear()
     this.#uses.clear()
     this.#keys.clear()
     await Promise.all(
-      sessions.map(({ opened }) =>
+      sessions.map(({ opened, isPlaced }) =>
         opened.then(
-          (client) => client.close(),
+          (client) => client.close(isPlaced),
           () => undefined,
         ),
       ),
@@ -242,7 +254,8 @@ export class CallerSessions {
       },
     }
     const account = (): SubjectToken | undefined => use?.subject
-    const client = await this.#opener.open(key, use?.capabilities ?? {}, listener, account)
+    const place = this.#placeOf(use)
+    const client = await this.#opener.open(key, use?.capabilities ?? {}, listener, account, place)
     try {
       if (use !== undefined) await this.#prepare(client, use)
     } catch (error) {
@@ -253,6 +266,13 @@ export class CallerSessions {
       }
     }
     return client
+  }
+
+  /** Where the one caller of a session has it, for other processes too. */
+  #placeOf(use: Use | undefined): UpstreamPlace | undefined {
+    if (!this.#target.stateful || use === undefined) return undefined
+    const [caller] = use.callers.values()
+    return caller?.places?.get(this.#target.name)
   }
 
   /** Who follows a resource must hear of it again without asking for anything first. */

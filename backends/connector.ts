@@ -2,7 +2,7 @@
  * The ways to one upstream server: finds out which era it speaks and, for a server of the 2025 era, which transport,
  * and opens clients accordingly.
  */
-import type { Era, ReplyTo, SubjectToken } from './call.js'
+import type { Era, ReplyTo, SubjectToken, UpstreamPlace } from './call.js'
 import { BackendProtocolError, BackendTimeoutError, BackendUnreachableError } from './errors.js'
 import type { ForeignAnswer, ForeignRequest } from './forwarding.js'
 import { forward } from './forwarding.js'
@@ -14,13 +14,13 @@ import { NO_CONNECTION } from './input-loop.js'
 import { LegacyClient } from './legacy-client.js'
 import { ModernClient, NotModernError } from './modern-client.js'
 import { ModernHttpTransport } from './modern-http-transport.js'
-import type { ClientListener } from './server-description.js'
+import type { ClientListener, ServerDescription } from './server-description.js'
 import { SseTransport } from './sse-transport.js'
 import { UpstreamTokens } from './oauth/tokens.js'
 import { openStdioTransport } from './stdio-transport.js'
 import type { Target } from './target.js'
 import { callsForOthers } from './target.js'
-import type { OpenTransport } from './transport.js'
+import type { Channel, OpenTransport } from './transport.js'
 import type { Introduction, UpstreamClient } from './upstream-client.js'
 
 /** How servers that know HTTP+SSE alone answer an `initialize` by POST. */
@@ -29,6 +29,9 @@ const SSE_STATUSES: ReadonlySet<number> = new Set([400, 404, 405])
 export const VERDICT_MS = 10 * 60_000
 /** Of the time for opening, what a child may leave our first question without an answer. */
 const PROBE_SHARE = 0.5
+
+/** Where nothing is to be heard. */
+const DEAF: Channel = { onMessage() {}, onClose() {}, onGap() {}, onNoise() {} }
 
 export class Connector {
   readonly #target: Target
@@ -97,6 +100,30 @@ export class Connector {
     }
   }
 
+  /** Goes on in a session that another process has opened for this caller. */
+  resume(
+    { id, protocolVersion }: UpstreamPlace,
+    introduction: Introduction,
+    listener: ClientListener,
+    server: ServerDescription,
+  ): Promise<UpstreamClient> {
+    const open: OpenTransport = async (channel) => this.#resumed(id, introduction.account, channel)
+    return LegacyClient.resume(this.#target, open, introduction, listener, {
+      ...server,
+      protocolVersion,
+    })
+  }
+
+  /** Ends a session of a caller's, whichever process uses it. Never rejects. */
+  async end(
+    { id, protocolVersion }: UpstreamPlace,
+    subject: SubjectToken | undefined,
+  ): Promise<void> {
+    const transport = this.#resumed(id, () => subject, DEAF)
+    transport.opened(protocolVersion)
+    await transport.close()
+  }
+
   /** Whether a session can be reached that this process did not open. */
   reaches({ connection }: ReplyTo): boolean {
     const { endpoint } = this.#target
@@ -113,11 +140,7 @@ export class Connector {
     text: string,
     subject: SubjectToken | undefined,
   ): Promise<void> {
-    const { endpoint } = this.#target
-    if (endpoint.kind !== 'http') return
-    const channel = { onMessage() {}, onClose() {}, onGap() {}, onNoise() {} }
-    const door = this.#door(() => subject)
-    await HttpTransport.resume(this.#target, endpoint.url, door, sessionId, channel).notify(text)
+    await this.#resumed(sessionId, () => subject, DEAF).notify(text)
   }
 
   /**
@@ -244,6 +267,12 @@ export class Connector {
     const lanes = this.#httpLanes()
     if (this.#tokens === undefined) return lanes
     return new TokenDoor(lanes, this.#tokens, callsForOthers(this.#target) ? account : 'own')
+  }
+
+  #resumed(sessionId: string | undefined, account: Account, channel: Channel): HttpTransport {
+    const { endpoint } = this.#target
+    if (endpoint.kind !== 'http') throw new TypeError('a child process has no HTTP')
+    return HttpTransport.resume(this.#target, endpoint.url, this.#door(account), sessionId, channel)
   }
 
   #httpLanes(): HttpLanes {

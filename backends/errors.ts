@@ -68,6 +68,11 @@ export class BackendOverloadedError extends BackendError {
   readonly code = 'ERR_BACKEND_OVERLOADED'
 }
 
+/** A `stateful` server has lost a caller's session, and what it kept there: the caller has to begin anew. Nothing ran. */
+export class StatefulSessionLostError extends BackendError {
+  readonly code = 'ERR_STATEFUL_SESSION_LOST'
+}
+
 /** The caller withdrew the request; there is nobody left to answer. */
 export class CallCancelledError extends BackendError {
   readonly code = 'ERR_CALL_CANCELLED'
@@ -81,6 +86,7 @@ export type AnyBackendError =
   | UpstreamSessionLostError
   | CircuitOpenError
   | BackendOverloadedError
+  | StatefulSessionLostError
   | CallCancelledError
 
 export function isBackendError(error: unknown): error is AnyBackendError {

@@ -103,12 +103,12 @@ export class HttpTransport implements Transport {
     return this.#listening
   }
 
-  async close(): Promise<void> {
+  async close(leavesSession = false): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#reopenTimer)
     this.#exchanges.abortAll()
-    if (this.#sessionId === undefined || this.#door.closed) return
+    if (leavesSession || this.#sessionId === undefined || this.#door.closed) return
     // 2025-11-25 basic/transports: a client that no longer needs its session SHOULD delete it; 405 is fine.
     await new Promise<void>((resolve) => {
       const settle = (): void => {

@@ -7,6 +7,7 @@ export type {
   Asking,
   Call,
   Caller,
+  UpstreamPlace,
   CallNotification,
   CallWatcher,
   Era,
@@ -22,7 +23,7 @@ export type { Circuit } from './circuit-breaker.js'
 export { headersSchema } from './credentials.js'
 export { durationSchema } from './duration.js'
 export type { AnyBackendError } from './errors.js'
-export { CallCancelledError, isBackendError, reasonOf } from './errors.js'
+export { CallCancelledError, isBackendError, reasonOf, StatefulSessionLostError } from './errors.js'
 export type { LogLevel } from './log-level.js'
 export { isLogLevel, isWantedLevel } from './log-level.js'
 export { Members } from './members.js'

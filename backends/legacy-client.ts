@@ -109,6 +109,7 @@ export class LegacyClient implements UpstreamClient {
     signal: AbortSignal,
   ): Promise<LegacyClient> {
     const client = new LegacyClient(target, introduction, listener)
+    if (target.stateful) client.#pending.shareSession()
     const giveUp = (): void => void client.close()
     signal.addEventListener('abort', giveUp)
     try {
@@ -124,6 +125,22 @@ export class LegacyClient implements UpstreamClient {
     } finally {
       signal.removeEventListener('abort', giveUp)
     }
+  }
+
+  /** Goes on in a session that is open already. */
+  static async resume(
+    target: Target,
+    openTransport: OpenTransport,
+    introduction: Introduction,
+    listener: ClientListener,
+    server: ServerDescription,
+  ): Promise<LegacyClient> {
+    const client = new LegacyClient(target, introduction, listener)
+    client.#pending.shareSession()
+    client.#transport = await openTransport(client.#channel())
+    client.#server = server
+    client.#transport.opened(server.protocolVersion)
+    return client
   }
 
   get sessionId(): string | undefined {
@@ -175,15 +192,15 @@ export class LegacyClient implements UpstreamClient {
     })
   }
 
-  async finish(): Promise<void> {
+  async finish(leavesSession = false): Promise<void> {
     this.#isFinishing = true
     await this.#pending.idle()
-    await this.close()
+    await this.close(leavesSession)
   }
 
-  async close(): Promise<void> {
+  async close(leavesSession = false): Promise<void> {
     this.#end(this.#closedByUs())
-    await this.#transport?.close()
+    await this.#transport?.close(leavesSession)
   }
 
   async #ask(method: string, params: JsonObject, timeoutMs: number): Promise<void> {

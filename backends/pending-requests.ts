@@ -1,4 +1,5 @@
 /** The requests of one upstream session that wait for their answers, each with an id of this hop and a deadline. */
+import { randomInt } from 'node:crypto'
 import type { Call } from './call.js'
 import { Deadline } from './deadline.js'
 import { BackendTimeoutError, CallCancelledError } from './errors.js'
@@ -23,6 +24,9 @@ export interface Pending {
 /** More requests of one session are never under way at once. */
 const SLOTS = 100_000
 
+/** So far that ids stay exact as numbers. */
+const MAX_BEGINNING = 2 ** 36
+
 function slotOf(id: number): number {
   return id % SLOTS
 }
@@ -40,6 +44,11 @@ export class PendingRequests {
   constructor(target: TargetName, onAbandoned: (pending: Pending, reason: Error) => void) {
     this.#target = target
     this.#onAbandoned = onAbandoned
+  }
+
+  /** Other processes send requests in the same session; ids begin where theirs do not. */
+  shareSession(): void {
+    this.#requests = randomInt(MAX_BEGINNING)
   }
 
   /**

@@ -1,6 +1,7 @@
 /** The live set of backends: takes whole snapshots of wanted targets and applies the difference. */
 import type { BackendContext, BackendListener } from './backend.js'
 import { Backend } from './backend.js'
+import type { Caller } from './call.js'
 import type { Target, TargetName } from './target.js'
 import { sameTarget } from './target.js'
 
@@ -72,6 +73,12 @@ export class Registry {
   /** A caller is gone: its sessions end at all servers. */
   release(callerKey: string): void {
     for (const backend of this.#all) backend.release(callerKey)
+  }
+
+  /** The same, for good: what other processes may use ends as well. */
+  end(caller: Caller): void {
+    this.release(caller.key)
+    for (const [name, place] of caller.places ?? []) void this.get(name)?.end(place, caller)
   }
 
   async close(): Promise<void> {

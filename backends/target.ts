@@ -34,6 +34,8 @@ export interface TargetOptions {
   readonly era: 'auto' | Era
   /** Whether calls of modern clients to an older server wait while the client is asked. */
   readonly parkCalls: boolean
+  /** Whether a session of a client's has one session here, wherever it is served, and ends with it. */
+  readonly stateful: boolean
   /** The largest request that it is sent; `undefined` for that of all. */
   readonly maxBodyBytes?: number | undefined
   /** What becomes of requests at its own path that are not MCP. */
@@ -101,6 +103,12 @@ export const optionFields = {
     .describe(
       'Let this server, of a revision up to 2025-11-25, ask clients of 2026-07-28 for input: its call waits in this process until the client comes back with the answer.',
     ),
+  stateful: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'For servers that keep something in a session: it is opened with the client’s and sealed into the client’s id, so that each replica goes on in it. Where the server has lost it, the client is told to begin anew. Streamable HTTP and clients up to 2025-11-25 only.',
+    ),
   maxBodyBytes: z
     .int()
     .min(1024)
@@ -156,6 +164,11 @@ export const targetSchema = z
     if (options.traffic === 'passThrough' && endpoint.kind !== 'http') {
       const message = 'only a server over HTTP can be given what is not MCP'
       context.addIssue({ code: 'custom', message, path: ['traffic'] })
+      return z.NEVER
+    }
+    if (options.stateful && !(endpoint.kind === 'http' && endpoint.protocol === 'streamable')) {
+      const message = 'only a session over Streamable HTTP can be reached from several processes'
+      context.addIssue({ code: 'custom', message, path: ['stateful'] })
       return z.NEVER
     }
     const forward = headers?.forward ?? []

@@ -61,8 +61,8 @@ export interface Transport {
    * can be missed any more, or when it is clear that the server has no such stream; never rejects.
    */
   listen(): Promise<void>
-  /** Ends the session at the server and releases everything. Never rejects. */
-  close(): Promise<void>
+  /** Ends the session at the server, unless it is left to others, and releases everything. Never rejects. */
+  close(leavesSession?: boolean): Promise<void>
 }
 
 export type OpenTransport = (channel: Channel) => Promise<Transport>

@@ -44,6 +44,7 @@ export interface UpstreamClient {
   /** Stops the patience shown while a caller was thinking. */
   answered(id: RequestId): void
   /** Takes nothing new, waits for what is under way, and closes. */
-  finish(): Promise<void>
-  close(): Promise<void>
+  finish(leavesSession?: boolean): Promise<void>
+  /** `leavesSession` leaves the session at the server, for other processes. */
+  close(leavesSession?: boolean): Promise<void>
 }

@@ -289,6 +289,18 @@ export class VirtualServer {
     return keeper?.backend.target.traffic === 'passThrough' ? keeper.backend : undefined
   }
 
+  /** Opens the caller's sessions with `stateful` targets, if there are any. What cannot be opened now is left out. */
+  open(caller: Caller): Promise<unknown> | undefined {
+    const stateful = this.#keepers.filter(({ backend }) => backend.target.stateful)
+    if (stateful.length === 0) return undefined
+    return Promise.allSettled(
+      stateful.map(async ({ backend }) => {
+        const place = await backend.place(caller)
+        if (place !== undefined) caller.places?.set(backend.target.name, place)
+      }),
+    )
+  }
+
   /** Tells the servers that know the caller's roots that they are others now. */
   rootsChanged(caller: Caller): void {
     for (const { backend } of this.#keepers) backend.rootsChanged(caller)

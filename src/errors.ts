@@ -46,6 +46,8 @@ const ANSWERS: Answers = {
   ERR_CIRCUIT_OPEN: (error) =>
     ofTarget(error, 'is not called for now', 'circuit-open', error.retryAfterMs),
   ERR_BACKEND_OVERLOADED: (error) => ofTarget(error, 'has too much to do', 'overloaded'),
+  ERR_STATEFUL_SESSION_LOST: (error) =>
+    ofTarget(error, 'lost what it kept for this session; begin a new one', 'session-lost'),
   ERR_CALL_CANCELLED: (error) => ofTarget(error, 'was told to stop', 'cancelled'),
   ERR_UNKNOWN_ITEM: (error) =>
     error.kind === 'resource'

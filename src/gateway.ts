@@ -183,9 +183,10 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       onNoise: ({ target }, what) => logger.warn({ target: target.name, what }, 'not the protocol'),
     },
   )
-  const sessions = new SessionStore(config.sessions, keys, (session) => {
+  const sessions = new SessionStore(config.sessions, keys, (session, isEnded) => {
     metrics.operations.recordSession(session)
-    registry.release(session.seed.uid)
+    if (isEnded) registry.end(session.caller)
+    else registry.release(session.seed.uid)
   })
   const callers = new ModernCallers(config.sessions.idleTimeoutMs, (key) => registry.release(key))
   const attributes = new Attributes(config)

@@ -235,14 +235,14 @@ export class McpEndpoint {
     await passThrough(request, response, taker, path, terms, bodyLimits.of(name), body)
   }
 
-  #initialize(
+  async #initialize(
     request: RequestMessage,
     response: ServerResponse,
     server: VirtualServer,
     name: string,
     principal: Principal,
     observation: RequestObserver,
-  ): void {
+  ): Promise<void> {
     const { sessions } = this.#options
     const { answer, opened } = openSession(
       request,
@@ -253,7 +253,12 @@ export class McpEndpoint {
       negotiateVersion,
       observation,
     )
-    writeJson(response, answer, opened === undefined ? {} : { 'mcp-session-id': opened.token })
+    if (opened === undefined) return writeJson(response, answer)
+    const { session, token } = opened
+    const opening = server.open(session.caller)
+    if (opening === undefined) return writeJson(response, answer, { 'mcp-session-id': token })
+    await opening
+    writeJson(response, answer, { 'mcp-session-id': sessions.rename(token, session) })
   }
 
   #batch(

@@ -17,6 +17,7 @@ import type {
 } from '../../backends/index.js'
 import {
   CallCancelledError,
+  StatefulSessionLostError,
   EMPTY_OBJECT,
   ErrorCode,
   errorText,
@@ -47,6 +48,8 @@ export interface WayBack {
   room(): Promise<void> | undefined
   /** Returns false where the client cannot be reached any more. */
   ask(text: string): boolean
+  /** The session cannot go on: the client is to begin anew, if that can still be said. */
+  lose?(): void
 }
 
 /** Answers with the text of a JSON-RPC response, or with `undefined` where the client wants none any more. */
@@ -79,6 +82,7 @@ export async function answerRequest(
     return text
   } catch (error) {
     const text = failureText(error, request, session, onInternalError, observation)
+    if (error instanceof StatefulSessionLostError) way.lose?.()
     return error instanceof CallCancelledError ? undefined : text
   } finally {
     session.finish(request.id)

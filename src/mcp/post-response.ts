@@ -15,6 +15,7 @@ export class PostResponse {
   readonly #openStream: () => ResumableStream
   readonly #isBatch: boolean
   #awaited: number
+  #status = 200
   #answers: string[] = []
   #stream: ResumableStream | undefined
   #quietSince = performance.now()
@@ -53,6 +54,11 @@ export class PostResponse {
     return stream !== undefined
   }
 
+  /** What comes is answered as 404 has it: such a session is no more (2025-11-25 basic/transports). */
+  lose(): void {
+    if (!this.#isBatch) this.#status = 404
+  }
+
   /** Gives one of the awaited answers; `undefined` for a request that gets none, as it was cancelled. */
   answer(text: string | undefined): void {
     this.#awaited--
@@ -88,7 +94,7 @@ export class PostResponse {
     }
     if (this.#response.destroyed) return
     const body = this.#isBatch ? `[${this.#answers.join(',')}]` : first
-    this.#response.writeHead(200, {
+    this.#response.writeHead(this.#status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
     })

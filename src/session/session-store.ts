@@ -22,16 +22,20 @@ export class SessionTooLargeError extends Error {
 export class SessionStore {
   readonly #settings: SessionSettings
   readonly #sealer: Sealer
-  readonly #onReleased: (session: Session) => void
+  readonly #onReleased: (session: Session, isEnded: boolean) => void
   readonly #sessions: LRUCache<string, Session>
   readonly #ended: LRUCache<string, true>
   readonly #sweep: NodeJS.Timeout
+  #renamed: Session | undefined
 
-  /** `onReleased` hears of every session that leaves memory, so that its upstream side can be closed. */
+  /**
+   * `onReleased` hears of every session that leaves memory, so that its upstream side can be closed; of one that is
+   * ended no other process will hear again.
+   */
   constructor(
     settings: SessionSettings,
     keys: readonly Buffer[],
-    onReleased: (session: Session) => void,
+    onReleased: (session: Session, isEnded: boolean) => void,
   ) {
     this.#settings = settings
     this.#sealer = new Sealer(keys, 'session id')
@@ -39,9 +43,9 @@ export class SessionStore {
     this.#sessions = new LRUCache({
       max: settings.max,
       dispose: (session, _token, reason) => {
-        if (reason === 'set') return
+        if (reason === 'set' || session === this.#renamed) return
         session.close()
-        this.#onReleased(session)
+        this.#onReleased(session, this.#isEnded(session.seed))
       },
     })
     this.#ended = new LRUCache({ max: settings.max, ttl: settings.maxAgeMs })
@@ -76,6 +80,24 @@ export class SessionStore {
   }
 
   /**
+   * The id of a session that has just been created, with its places in it; the former is given to nobody. Places that it
+   * cannot hold are forgotten.
+   */
+  rename(token: string, session: Session): string {
+    const { places } = session.caller
+    const textOf = (): string => JSON.stringify({ ...session.seed, places: [...places] })
+    for (const name of places.keys()) {
+      if (textOf().length > MAX_SEED_CHARS) places.delete(name)
+    }
+    const renamed = this.#sealer.seal(textOf())
+    this.#renamed = session
+    this.#sessions.delete(token)
+    this.#renamed = undefined
+    this.#sessions.set(renamed, session)
+    return renamed
+  }
+
+  /**
    * The session of an id, or `undefined` where the id is unknown, changed, expired or ended, or belongs to another
    * principal or another virtual server: the client is told the same of all of these.
    */
@@ -83,8 +105,8 @@ export class SessionStore {
     const session = this.#sessions.get(token) ?? this.#reopen(token)
     if (session === undefined) return undefined
     const { seed } = session
-    const expired = Date.now() - seed.createdAt > this.#settings.maxAgeMs
-    if (expired || seed.server !== server || seed.principal !== principal) return undefined
+    if (this.#isOld(seed) || seed.server !== server || seed.principal !== principal)
+      return undefined
     session.touch()
     return session
   }
@@ -114,6 +136,14 @@ export class SessionStore {
     const session = new Session(seed)
     this.#sessions.set(token, session)
     return session
+  }
+
+  #isOld({ createdAt }: SessionSeed): boolean {
+    return Date.now() - createdAt > this.#settings.maxAgeMs
+  }
+
+  #isEnded(seed: SessionSeed): boolean {
+    return this.#ended.has(seed.uid) || this.#isOld(seed)
   }
 
   #dropIdle(): void {

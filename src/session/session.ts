@@ -7,6 +7,8 @@ import type {
   RawObject,
   RequestId,
   SubjectToken,
+  TargetName,
+  UpstreamPlace,
 } from '../../backends/index.js'
 import { Cancellation, isWantedLevel, notificationText } from '../../backends/index.js'
 
@@ -24,6 +26,8 @@ export interface SessionSeed {
   readonly capabilities: JsonObject
   /** The capabilities that `initialize` promised: what was promised once is served, if only with empty lists. */
   readonly promised: readonly string[]
+  /** Its sessions at `stateful` targets. */
+  readonly places?: readonly (readonly [TargetName, UpstreamPlace])[]
 }
 
 /** A stream of a session for what belongs to no request. It keeps what it is sent while nobody is connected. */
@@ -41,6 +45,7 @@ export class Session {
   readonly caller: Caller & {
     logLevel: LogLevel | undefined
     subject: SubjectToken | undefined
+    readonly places: Map<TargetName, UpstreamPlace>
   }
   readonly #inFlight = new Map<RequestId, Cancellation>()
   readonly #streams = new Set<SessionStream>()
@@ -57,6 +62,7 @@ export class Session {
       key: uid,
       principal,
       capabilities,
+      places: new Map(seed.places),
       logLevel: undefined,
       subject: undefined,
       notify: ({ method, params }) => {

@@ -254,6 +254,82 @@ describe('changes of a resource', () => {
   })
 })
 
+describe('what a stateful server keeps in a session', () => {
+  async function counting() {
+    const counts = new Map<string | undefined, number>()
+    const upstream = await startEcho({
+      handlers: {
+        'tools/call': async ({ arguments: given }, { sessionId }) => {
+          const count = (counts.get(sessionId) ?? 0) + 1
+          counts.set(sessionId, count)
+          await new Promise((resolve) => setImmediate(resolve))
+          return { content: [{ type: 'text', text: JSON.stringify({ count, given }) }] }
+        },
+      },
+    })
+    const it = await startTwo({
+      targets: [{ name: 'a', mcp: { url: upstream.url }, stateful: true }],
+    })
+    const count = async (session: RawSession): Promise<unknown> => {
+      const { json } = await session.call('a__echo')
+      const { content } = json['result'] as { content: [{ text: string }] }
+      return (JSON.parse(content[0].text) as { count: number }).count
+    }
+    return {
+      ...it,
+      upstream,
+      count,
+      [Symbol.asyncDispose]: async () => {
+        await it[Symbol.asyncDispose]()
+        await upstream[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  it('is there at every replica, and of no other client’s; it ends with the session and not with a replica', async () => {
+    await using it = await counting()
+    const session = await openSession(it.here)
+    const moved = session.at(it.there)
+    expect([await it.count(session), await it.count(moved), await it.count(session)]).toEqual([
+      1, 2, 3,
+    ])
+    expect(await it.count(await openSession(it.there))).toBe(1)
+    expect(it.upstream.sessions).toBe(4)
+    await it.gateways[0]?.close()
+    expect(await it.count(moved)).toBe(4)
+    await moved.delete()
+    await waitUntil(() => it.upstream.sessions === 2, 'the session to end')
+  })
+
+  it('is used from both at once, and each call gets its own answer', async () => {
+    await using it = await counting()
+    const session = await openSession(it.here)
+    const moved = session.at(it.there)
+    const calls = Array.from({ length: 40 }, async (_, mark) => {
+      const { text } = await (mark % 2 === 0 ? session : moved).call('a__echo', { mark })
+      expect(text).toContain(`\\"mark\\":${mark}}`)
+    })
+    await Promise.all(calls)
+    expect(await it.count(moved)).toBe(41)
+  })
+
+  it('is lost with the server: the client reads 404 wherever it calls, and begins anew', async () => {
+    await using it = await counting()
+    const session = await openSession(it.here)
+    expect(await it.count(session)).toBe(1)
+    await it.upstream.kill()
+    await it.upstream.start()
+    const back = () => it.gateways.every((gateway) => gateway.readiness().targets[0]?.ready)
+    await waitUntil(back, 'the server to be back')
+    for (const url of it.urls) {
+      const { status, json } = await session.at(url).call('a__echo')
+      expect(status).toBe(404)
+      expect(json).toMatchObject({ error: { data: { target: 'a', reason: 'session-lost' } } })
+    }
+    expect(await it.count(await openSession(it.there))).toBe(1)
+  })
+})
+
 describe('a task', () => {
   it('is asked about, and its result fetched, at another replica, of servers that know tasks by id alone', async () => {
     const task = { taskId: 't1', status: 'completed', ttl: 60_000, createdAt: 'c' }

@@ -58,6 +58,7 @@ targets:
     roots: true
     era: legacy
     parkCalls: true
+    stateful: true
     traffic: passThrough
     maxBodyBytes: 4096
     attributes: [{ method: tools/call, path: params.arguments.repo, as: r, metric: true }]
@@ -96,6 +97,7 @@ targets:
         roots: true,
         era: 'legacy',
         parkCalls: true,
+        stateful: true,
         traffic: 'passThrough',
         maxBodyBytes: 4096,
         attributes: [
