@@ -289,9 +289,14 @@ export class VirtualServer {
     return keeper?.backend.target.traffic === 'passThrough' ? keeper.backend : undefined
   }
 
-  /** Opens the caller's sessions with `stateful` targets, if there are any. What cannot be opened now is left out. */
+  /**
+   * Opens the caller's sessions with `stateful` targets, if there are any. What cannot be opened now is left out, and those
+   * that are known to be away keep nobody waiting.
+   */
   open(caller: Caller): Promise<unknown> | undefined {
-    const stateful = this.#keepers.filter(({ backend }) => backend.target.stateful)
+    const stateful = this.#keepers.filter(
+      ({ backend }) => backend.target.stateful && backend.state.status !== 'unreachable',
+    )
     if (stateful.length === 0) return undefined
     return Promise.allSettled(
       stateful.map(async ({ backend }) => {

@@ -13,7 +13,7 @@ import type { JsonObject } from '../../backends/index.js'
 import { ModernClient } from '../support/modern-client.js'
 import { startModern } from '../support/modern-upstream.js'
 import type { RawSession, Stream } from '../support/raw-client.js'
-import { openSession } from '../support/raw-client.js'
+import { initializeRequest, openSession, post } from '../support/raw-client.js'
 import { startReplicas, startTwo } from '../support/replicas.js'
 import type { Handler } from '../support/upstream-server.js'
 import { startEcho, startUpstream } from '../support/upstream-server.js'
@@ -28,7 +28,8 @@ const question = (stream: Stream): string =>
 const last = (stream: Stream): JsonObject | undefined => stream.messages.at(-1)
 const asking: Handler = async ({ arguments: given }, { sendRequest }) => {
   const params = { message: JSON.stringify(given ?? null), requestedSchema }
-  const answer = await sendRequest({ method: 'elicitation/create', params }, ANY)
+  const onprogress = () => undefined
+  const answer = await sendRequest({ method: 'elicitation/create', params }, ANY, { onprogress })
   return { content: [{ type: 'text', text: JSON.stringify({ given, answer }) }] }
 }
 const stdio = (name: string) => ({
@@ -93,6 +94,20 @@ describe('at another replica, a session of the older era', () => {
     const moved = session.at(it.there)
     expect((await moved.delete()).status).toBe(204)
     expect((await moved.request('ping')).status).toBe(404)
+  })
+})
+
+describe('a client of 2024-11-05', () => {
+  it('is its stream, and reads 404 at a replica that does not hold that', async () => {
+    await using it = await startTwo({ targets: [], listen: { legacySse: true } })
+    const cut = new AbortController()
+    const stream = await fetch(it.here.replace('/mcp', '/sse'), { signal: cut.signal })
+    const first = await stream.body?.getReader().read()
+    const [, address = ''] = /data: (\S+)/.exec(new TextDecoder().decode(first?.value)) ?? []
+    const status = async (base: string) =>
+      (await post(new URL(address, base).href, initializeRequest())).status
+    expect([await status(it.there), await status(it.here)]).toEqual([404, 202])
+    cut.abort()
   })
 })
 
@@ -163,7 +178,11 @@ describe('what a server asks of a client', () => {
     const session = await openSession(it.here, undefined, ELICITS)
     const running = await session.begin('tools/call', { name: 'a__echo', arguments: { n: 1 } })
     await running.next('elicitation/create')
-    expect((await session.at(it.there).answer(question(running), accept)).status).toBe(202)
+    const moved = session.at(it.there)
+    const progress = { progressToken: question(running), progress: 1 }
+    await moved.notify('notifications/progress', progress)
+    await waitUntil(() => upstream.asked('notifications/progress').length === 1, 'the progress')
+    expect((await moved.answer(question(running), accept)).status).toBe(202)
     await running.ended
     expect(JSON.stringify(last(running))).toContain('accept')
   })

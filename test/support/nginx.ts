@@ -1,4 +1,4 @@
-/** A real nginx as a balancer that takes turns: no stickiness, no buffering, and nothing sent twice. */
+/** A real nginx as a balancer: no buffering, and nothing sent twice. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -14,8 +14,15 @@ export interface Nginx extends AsyncDisposable {
   readonly url: string
 }
 
-/** `keepAlive` is how many idle connections to the servers it keeps; 0 for a new one with each request. */
-export async function startNginx(ports: readonly number[], keepAlive: number): Promise<Nginx> {
+/**
+ * `keepAlive` is how many idle connections to the servers it keeps; 0 for a new one with each request. Servers take turns, or
+ * stay with the sessions that they got (as docs/reliability.md writes it).
+ */
+export async function startNginx(
+  ports: readonly number[],
+  keepAlive: number,
+  balance: 'turns' | 'sessions' = 'turns',
+): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), 'nginx-'))
   const port = await freePort()
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
@@ -34,7 +41,9 @@ events { worker_connections 4096; }
 http {
   access_log off;
   ${temporary.join('\n  ')}
+  map $http_mcp_session_id $affinity { default $http_mcp_session_id; "" $request_id; }
   upstream junctions {
+    ${balance === 'sessions' ? 'hash $affinity consistent;' : ''}
     ${servers.join('\n    ')}
     ${keepAlive === 0 ? '' : `keepalive ${keepAlive};`}
   }
