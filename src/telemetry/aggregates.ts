@@ -19,6 +19,10 @@ import type { MetricDescription } from './metric-descriptions.js'
 
 /** As the semantic conventions for MCP have them, in seconds. */
 const BOUNDARIES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300]
+/** Of what takes a millisecond where all is well. */
+export const FINE_BOUNDARIES = [
+  0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
+]
 /** Combinations of labels that a metric has at most; what else comes is counted together. */
 const MAX_SERIES = 5_000
 const OVERFLOW: Attributes = { 'otel.metric.overflow': true }
@@ -27,6 +31,7 @@ const startTime = hrTime()
 
 export interface HistogramSeries {
   readonly attributes: Attributes
+  readonly boundaries: readonly number[]
   readonly counts: number[]
   sum: number
   count: number
@@ -76,15 +81,27 @@ abstract class Aggregate<Source, Series> {
 
 /** Adds one to a histogram. */
 export function addDuration(series: HistogramSeries, milliseconds: number): void {
+  const { boundaries } = series
   const seconds = milliseconds / 1_000
   let bucket = 0
-  while (bucket < BOUNDARIES.length && seconds > (BOUNDARIES[bucket] ?? 0)) bucket++
+  while (bucket < boundaries.length && seconds > (boundaries[bucket] ?? 0)) bucket++
   series.counts[bucket] = (series.counts[bucket] ?? 0) + 1
   series.sum += seconds
   series.count++
 }
 
 export class Durations<Source> extends Aggregate<Source, HistogramSeries> {
+  readonly #boundaries: readonly number[]
+
+  constructor(
+    description: MetricDescription,
+    attributesOf: (source: Source) => Attributes,
+    boundaries: readonly number[] = BOUNDARIES,
+  ) {
+    super(description, attributesOf)
+    this.#boundaries = boundaries
+  }
+
   record(key: string, milliseconds: number, source: Source): void {
     addDuration(this.of(key, source), milliseconds)
   }
@@ -96,7 +113,7 @@ export class Durations<Source> extends Aggregate<Source, HistogramSeries> {
       aggregationTemporality: AggregationTemporality.CUMULATIVE,
       dataPointType: DataPointType.HISTOGRAM,
       dataPoints: this.all.map(({ attributes, counts, sum, count }): DataPoint<Histogram> => {
-        const buckets = { boundaries: [...BOUNDARIES], counts: [...counts] }
+        const buckets = { boundaries: [...this.#boundaries], counts: [...counts] }
         return { startTime, endTime, attributes, value: { buckets, sum, count } }
       }),
     }
@@ -105,7 +122,8 @@ export class Durations<Source> extends Aggregate<Source, HistogramSeries> {
   protected begin(attributes: Attributes): HistogramSeries {
     return {
       attributes,
-      counts: Array.from({ length: BOUNDARIES.length + 1 }, () => 0),
+      boundaries: this.#boundaries,
+      counts: Array.from({ length: this.#boundaries.length + 1 }, () => 0),
       sum: 0,
       count: 0,
     }
@@ -131,6 +149,37 @@ export class Counts<Source> extends Aggregate<Source, CounterSeries> {
 
   protected begin(attributes: Attributes): CounterSeries {
     return { attributes, value: 0 }
+  }
+}
+
+type Observe = (value: number, attributes: Attributes) => void
+
+/**
+ * What is read when it is asked for. Gauges of the SDK go on telling what they once told, so that targets which are gone
+ * would be up, or down, for ever.
+ */
+export class Readings {
+  readonly #description: MetricDescription
+  readonly #read: (observe: Observe) => void
+
+  constructor(description: MetricDescription, read: (observe: Observe) => void) {
+    this.#description = description
+    this.#read = read
+  }
+
+  collect(): MetricData {
+    const { name, description, unit, kind } = this.#description
+    const endTime = hrTime()
+    const dataPoints: DataPoint<number>[] = []
+    this.#read((value, attributes) => dataPoints.push({ startTime, endTime, attributes, value }))
+    const common = {
+      descriptor: { name, description, unit, valueType: ValueType.DOUBLE },
+      aggregationTemporality: AggregationTemporality.CUMULATIVE,
+      dataPoints,
+    }
+    return kind === 'counter'
+      ? { ...common, dataPointType: DataPointType.SUM, isMonotonic: true }
+      : { ...common, dataPointType: DataPointType.GAUGE }
   }
 }
 

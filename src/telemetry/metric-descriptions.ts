@@ -48,6 +48,11 @@ export const METRICS = {
     'Time that a server took for a request, sessions opened for it and rounds of questions included.',
     [...OF_OPERATIONS, 'server.address', 'server.port'],
   ),
+  gatewayDuration: histogram(
+    'mcp_junction_gateway_duration',
+    'Of the time from request to answer, that in which no server had the request: the gateway’s own share.',
+    ['mcp.method.name', 'gen_ai.tool.name', 'gen_ai.prompt.name', 'mcp_junction.target'],
+  ),
   sessionDuration: histogram(
     'mcp.server.session.duration',
     'Age of sessions that were ended or let go of as idle.',
@@ -84,6 +89,10 @@ export const METRICS = {
     'mcp_junction_config_reloads',
     'Configurations applied or refused since the start.',
     ['outcome'],
+  ),
+  configCurrent: gauge(
+    'mcp_junction_config_current',
+    'Whether what runs is the configuration as it was last written; 0 while a change is refused.',
   ),
   refreshes: counter('mcp_junction_catalog_refreshes', 'Lists of a target read, and why.', [
     'target',

@@ -1,38 +1,26 @@
-/**
- * What the gateway tells Prometheus and a collector of itself. States are read when they are asked for, so that nothing
- * has to be kept in step.
- */
-import type { Meter, ObservableResult } from '@opentelemetry/api'
+/** What the gateway tells Prometheus and a collector of itself. */
+import type { Meter } from '@opentelemetry/api'
 import type { Resource } from '@opentelemetry/resources'
 import type { PushMetricExporter } from '@opentelemetry/sdk-metrics'
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
 import type { ServerResponse } from 'node:http'
-import type { SourceReport } from '../../discovery/index.js'
-import type { CatalogKeeper, RefreshReport } from '../../federation/index.js'
+import type { RefreshReport } from '../../federation/index.js'
 import { shownAttributes } from '../attributes/attributes.js'
 import type { Denial } from '../auth/policy.js'
 import type { Failure } from '../limits/redis/store.js'
-import { eraOf, transportOf } from '../reports.js'
 import { VERSION } from '../version.js'
-import { Aggregates } from './aggregates.js'
+import { Aggregates, Readings } from './aggregates.js'
 import { BoundedLabels, OTHER } from './bounded-labels.js'
 import type { MetricDescription } from './metric-descriptions.js'
 import { METRICS } from './metric-descriptions.js'
 import { MAX_NAME, OperationMetrics } from './operation-metrics.js'
 import { ProcessMetrics } from './process-metrics.js'
 import { PrometheusReader } from './prometheus.js'
+import type { MetricsState } from './state-metrics.js'
+import { stateMetrics } from './state-metrics.js'
 
-/** What is read at each scrape. */
-export interface MetricsState {
-  keepers(): readonly CatalogKeeper[]
-  sources(): readonly SourceReport[]
-  /** How many things that were discovered are not served for what is wrong with them. */
-  problems(): number
-  /** Whether limits are shared now; `undefined` where they are this process's own. */
-  isStoreUp(): boolean | undefined
-  sessions(): { readonly legacy: number; readonly modern: number }
-  streams(): number
-}
+/** Counted from 0, as Prometheus sees no rise in a series that begins with 1. */
+const FAILURES: readonly Failure[] = ['timeout', 'connection', 'answer']
 
 export interface MetricsOptions {
   readonly resource: Resource
@@ -45,8 +33,6 @@ export interface MetricsOptions {
   readonly onError: (error: unknown) => void
 }
 
-const CIRCUIT_STATES = { closed: 0, 'half-open': 1, open: 2 } as const
-
 export class Metrics {
   readonly operations: OperationMetrics
   readonly #attributeLabels: () => readonly string[]
@@ -55,6 +41,7 @@ export class Metrics {
   readonly #meter: Meter
   readonly #process: ProcessMetrics
   readonly #reloads
+  #isCurrent = true
   readonly #denied
   readonly #limited
   readonly #refreshes
@@ -64,7 +51,11 @@ export class Metrics {
     const { resource, exporter, principals, attributeLabels, onError } = options
     this.#attributeLabels = attributeLabels
     this.operations = new OperationMetrics(new BoundedLabels(), principals, attributeLabels)
-    const aggregates = new Aggregates(this.operations.all)
+    const aggregates = new Aggregates([
+      ...this.operations.all,
+      ...stateMetrics(state),
+      new Readings(METRICS.configCurrent, (observe) => observe(this.#isCurrent ? 1 : 0, {})),
+    ])
     this.#reader = new PrometheusReader(aggregates, onError)
     const pushing = exporter && [
       new PeriodicExportingMetricReader({ exporter, metricProducers: [aggregates] }),
@@ -77,10 +68,12 @@ export class Metrics {
     this.#limited = this.#counter(METRICS.limited)
     this.#refreshes = this.#counter(METRICS.refreshes)
     this.#uncounted = this.#counter(METRICS.uncounted)
-    this.#watch(state)
+    for (const outcome of ['applied', 'refused']) this.#reloads.add(0, { outcome })
+    for (const reason of FAILURES) this.#uncounted.add(0, { reason })
   }
 
   configReloaded(outcome: 'applied' | 'refused'): void {
+    this.#isCurrent = outcome === 'applied'
     this.#reloads.add(1, { outcome })
   }
 
@@ -121,78 +114,7 @@ export class Metrics {
     await this.#provider.shutdown()
   }
 
-  #watch(state: MetricsState): void {
-    this.#gauge(METRICS.targetUp, (result) => {
-      for (const { backend, unavailable } of state.keepers()) {
-        result.observe(unavailable === undefined ? 1 : 0, { target: backend.target.name })
-      }
-    })
-    this.#gauge(METRICS.targetInfo, (result) => {
-      for (const keeper of state.keepers()) {
-        const { backend, catalog } = keeper
-        result.observe(1, {
-          target: backend.target.name,
-          transport: transportOf(backend.target),
-          era: eraOf(keeper) ?? '',
-          version: catalog?.server.protocolVersion ?? '',
-        })
-      }
-    })
-    this.#gauge(METRICS.circuitState, (result) => {
-      for (const { backend } of state.keepers()) {
-        const value = CIRCUIT_STATES[backend.circuit.status]
-        result.observe(value, { target: backend.target.name })
-      }
-    })
-    const retries = this.#meter.createObservableCounter(METRICS.retries.name, {
-      description: METRICS.retries.description,
-    })
-    retries.addCallback((result) => {
-      for (const { backend } of state.keepers()) {
-        result.observe(backend.retries, { target: backend.target.name })
-      }
-    })
-    this.#gauge(METRICS.catalogItems, (result) => {
-      for (const { backend, catalog } of state.keepers()) {
-        for (const [kind, items] of Object.entries(catalog?.items ?? {})) {
-          result.observe(items.length, { target: backend.target.name, kind })
-        }
-      }
-    })
-    this.#gauge(METRICS.unapprovedTools, (result) => {
-      for (const { backend, unapproved } of state.keepers()) {
-        const { name, guard } = backend.target
-        if (guard !== 'off') result.observe(unapproved.length, { target: name })
-      }
-    })
-    this.#gauge(METRICS.sourceUp, (result) => {
-      for (const { source, ready, reason } of state.sources()) {
-        result.observe(ready && reason === undefined ? 1 : 0, { source })
-      }
-    })
-    this.#gauge(METRICS.problems, (result) => result.observe(state.problems()))
-    this.#gauge(METRICS.sessions, (result) => {
-      for (const [era, count] of Object.entries(state.sessions())) result.observe(count, { era })
-    })
-    this.#gauge(METRICS.streams, (result) => result.observe(state.streams()))
-    let hadStore = false
-    this.#gauge(METRICS.storeUp, (result) => {
-      const isUp = state.isStoreUp()
-      if (isUp !== undefined) result.observe(isUp ? 1 : 0)
-      // What is not observed any more is told as it was.
-      else if (hadStore) result.observe(NaN)
-      hadStore ||= isUp !== undefined
-    })
-  }
-
   #counter({ name, description, unit }: MetricDescription) {
     return this.#meter.createCounter(name, { description, unit })
-  }
-
-  #gauge(
-    { name, description, unit }: MetricDescription,
-    read: (result: ObservableResult) => void,
-  ): void {
-    this.#meter.createObservableGauge(name, { description, unit }).addCallback(read)
   }
 }

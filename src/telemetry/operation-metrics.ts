@@ -2,7 +2,7 @@
 import type { Attributes } from '@opentelemetry/api'
 import type { Session } from '../session/session.js'
 import type { CounterSeries, HistogramSeries } from './aggregates.js'
-import { addDuration, Counts, Durations } from './aggregates.js'
+import { addDuration, Counts, Durations, FINE_BOUNDARIES } from './aggregates.js'
 import type { BoundedLabels } from './bounded-labels.js'
 import { OTHER } from './bounded-labels.js'
 import { METRICS } from './metric-descriptions.js'
@@ -53,6 +53,7 @@ interface Labelled {
 
 interface Series {
   readonly duration: HistogramSeries
+  readonly own: HistogramSeries
   readonly count: CounterSeries
 }
 
@@ -68,6 +69,7 @@ export class OperationMetrics {
     this.#upstreamLabels(it),
   )
 
+  readonly #own = new Durations<Labelled>(METRICS.gatewayDuration, ownLabels, FINE_BOUNDARIES)
   readonly #session = new Durations<string>(METRICS.sessionDuration, (protocolVersion) => ({
     'mcp.protocol.version': protocolVersion,
     ...OVER_HTTP,
@@ -83,7 +85,14 @@ export class OperationMetrics {
   readonly #found = new Map<string, Series>()
 
   /** All of them, for the SDK. */
-  readonly all = [this.#server, this.#client, this.#session, this.#byClient, this.#transferred]
+  readonly all = [
+    this.#server,
+    this.#client,
+    this.#own,
+    this.#session,
+    this.#byClient,
+    this.#transferred,
+  ]
 
   /** `attributeLabels` are the attributes with `metric: true`, as they are now. */
   constructor(
@@ -97,8 +106,10 @@ export class OperationMetrics {
   }
 
   record(operation: Operation): void {
-    const { duration, count } = this.#seriesOf(operation)
+    const { duration, own, count } = this.#seriesOf(operation)
     addDuration(duration, operation.durationMs)
+    // Servers that are asked at the same time have more of it together than there is.
+    addDuration(own, Math.max(0, operation.durationMs - operation.upstreamMs))
     count.value++
     this.#in.value += operation.bytesIn
     this.#out.value += operation.bytesOut
@@ -139,6 +150,7 @@ export class OperationMetrics {
     const byClient = `${labelled.client}\n${labelled.method}\n${labelled.name}\n${outcome}`
     const series = {
       duration: this.#server.of(key, labelled),
+      own: this.#own.of(`${labelled.method}\n${labelled.name}\n${target}`, labelled),
       count: this.#byClient.of(byClient, labelled),
     }
     if (this.#found.size >= MAX_FOUND) this.#found.clear()
@@ -198,6 +210,15 @@ function serverLabels({ operation, method, name, errorType, principal, attribute
     ...(target === '' ? {} : { 'mcp_junction.target': target }),
     ...(principal === '' ? {} : { 'mcp_junction.principal': principal }),
     ...attributes,
+  }
+}
+
+function ownLabels({ operation: { target }, method, name }: Labelled): Attributes {
+  const label = nameLabelOf(method)
+  return {
+    'mcp.method.name': method,
+    ...(label === undefined || name === '' ? {} : { [label]: name }),
+    ...(target === '' ? {} : { 'mcp_junction.target': target }),
   }
 }
 

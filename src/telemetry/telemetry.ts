@@ -8,11 +8,11 @@ import { accessLine } from './access-log.js'
 import type { LogLevel } from './log-levels.js'
 import { LOG_LEVELS } from './log-levels.js'
 import type { Logger } from './logging.js'
-import type { MetricsState } from './metrics.js'
 import { Metrics } from './metrics.js'
 import type { Operations } from './operations.js'
 import { createExporters } from './otlp.js'
 import type { TelemetrySettings } from './settings.js'
+import type { MetricsState } from './state-metrics.js'
 import { Tracing } from './tracing.js'
 
 /** Less than what is left of the patience of those who stop processes. */

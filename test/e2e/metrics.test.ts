@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { METRICS, prometheusName } from '../../src/telemetry/metric-descriptions.js'
-import { startGateway } from '../support/gateway.js'
+import { configOf, startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
 import { get, initializeRequest, openSession, post } from '../support/raw-client.js'
+import { metricOf } from '../support/scrape.js'
 import { startEcho } from '../support/upstream-server.js'
 import { startModern } from '../support/modern-upstream.js'
 import { waitUntil } from '../support/wait-until.js'
@@ -85,7 +86,7 @@ describe('metrics', () => {
     expect(counted(samples, { mcp_method_name: 'initialize' })).toBe(2)
     expect(counted(samples, { mcp_junction_principal: 'anonymous' })).toBe(12)
     const buckets = samples
-      .filter((it) => it.labels['le'] !== undefined)
+      .filter((it) => it.name === 'mcp_server_operation_duration_seconds_bucket')
       .map((it) => it.labels['le'])
     const bounds = '0.01 0.02 0.05 0.1 0.2 0.5 1 2 5 10 30 60 120 300 +Inf'
     expect([...new Set(buckets)].join(' ')).toBe(bounds)
@@ -108,6 +109,13 @@ describe('metrics', () => {
       server_address: '127.0.0.1',
       server_port: port,
     })
+    const own = samples.find(
+      (it) =>
+        it.name === 'mcp_junction_gateway_duration_seconds_count' &&
+        it.labels['gen_ai_tool_name'] === 'a__echo',
+    )
+    expect(own?.value).toBe(4)
+    expect(own?.labels).toEqual({ ...tool, mcp_junction_target: 'a' })
     const client = (outcome: string) =>
       samples
         .filter((it) => it.name === 'mcp_junction_client_operations_total')
@@ -155,13 +163,7 @@ describe('metrics', () => {
     expect(odd).toEqual([])
     const names = new Set(samples.map((it) => it.name.replace(/_(bucket|sum|count)$/, '')))
     // What only happens in stories of their own.
-    const elsewhere = [
-      'denied_total',
-      'config_reloads_total',
-      'limit_store_errors_total',
-      'limit_store_up',
-      'source_up',
-    ]
+    const elsewhere = ['denied_total', 'limit_store_up', 'source_up']
     expect([...described.keys()].filter((it) => !names.has(it)).toSorted()).toEqual(
       elsewhere.map((it) => `mcp_junction_${it}`).toSorted(),
     )
@@ -198,6 +200,28 @@ describe('metrics', () => {
     await waitUntil(async () => (await refreshes('list_changed')) === 1, 'the list to be read')
     expect(await value('process_memory_usage_bytes')).toBeGreaterThan(1e6)
     expect(await value('nodejs_eventloop_delay_max_seconds')).toBeGreaterThanOrEqual(0)
+  })
+
+  it('say nothing of targets that are gone, and of reloads as soon as there is one', async () => {
+    await using upstream = await startEcho()
+    const targets = ['a', 'b'].map((name) => ({ name, mcp: { url: upstream.url } }))
+    await using gateway = await startGateway({ admin: { port: 0 }, targets })
+    const reloads = (outcome: string) =>
+      metricOf(gateway, `mcp_junction_config_reloads_total{outcome="${outcome}"}`)
+    // A series that begins with 1 has never risen, to Prometheus.
+    expect(await reloads('applied')).toBe(0)
+    expect(await reloads('refused')).toBe(0)
+    const ofB = async () =>
+      (await scrape(gateway.adminUrl)).filter((it) => it.labels['target'] === 'b')
+    expect((await ofB()).map((it) => it.name)).toContain('mcp_junction_target_up')
+    gateway.apply(configOf({ admin: { port: 0 }, targets: targets.slice(0, 1) }))
+    const counters = (await ofB()).filter((it) => !it.name.endsWith('refreshes_total'))
+    expect(counters).toEqual([])
+    expect(await reloads('applied')).toBe(1)
+    expect(await metricOf(gateway, 'mcp_junction_config_current')).toBe(1)
+    gateway.noteRefusal()
+    expect(await reloads('refused')).toBe(1)
+    expect(await metricOf(gateway, 'mcp_junction_config_current')).toBe(0)
   })
 
   it('have bounded series, whatever ten thousand clients call themselves and ask for', async () => {
