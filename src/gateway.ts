@@ -5,17 +5,17 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Backend, JsonObject, ListKind, TargetName } from '../backends/index.js'
-import { reasonOf, Registry } from '../backends/index.js'
+import { Registry } from '../backends/index.js'
 import type { Problem, Snapshot, TargetHealth, Wanted } from '../discovery/index.js'
 import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
-import type { CatalogKeeper, CatalogKind } from '../federation/index.js'
-import { CATALOG_KINDS, Federation, LISTS } from '../federation/index.js'
+import type { CatalogKeeper } from '../federation/index.js'
+import { Federation } from '../federation/index.js'
 import { Access } from './auth/access.js'
 import { Attributes } from './attributes/attributes.js'
-import type { Asker, AttributesOf, Explanation } from './auth/policy.js'
+import type { CallExplanation, SeenLists } from './auth/inspection.js'
+import { explainCall, listsSeen } from './auth/inspection.js'
+import type { Asker, AttributesOf } from './auth/policy.js'
 import { Policy } from './auth/policy.js'
-import type { Principal } from './auth/principal.js'
-import { subjectOf } from './auth/subject.js'
 import { allReports } from './admin/all-reports.js'
 import { definitionOf } from './admin/catalog-report.js'
 import { Insight } from './admin/insight.js'
@@ -25,9 +25,7 @@ import { reachOf } from './auth/reach.js'
 import { ReachWatch } from './auth/reach-watch.js'
 import type { Config } from './config/schema.js'
 import { secretsOf } from './config/secrets.js'
-import type { AdminParts } from './http/admin-app.js'
-import { createAdminApp } from './http/admin-app.js'
-import { DEFAULT_ADMIN } from './http/admin-settings.js'
+import { isGuarded, listenForAdmin, urlHost } from './http/admin-listener.js'
 import { Addresses } from './http/addresses.js'
 import { createApp } from './http/app.js'
 import { BodyLimits } from './http/body-limits.js'
@@ -35,15 +33,15 @@ import { leave } from './http/drain.js'
 import { Guards } from './http/guards.js'
 import type { Readiness } from './http/health.js'
 import { InnerDoor } from './http/inner-door.js'
-import type { Listener, ListenerTls } from './http/listener.js'
 import { listen } from './http/listener.js'
-import type { TlsSettings } from './http/settings.js'
+import { loggedTls } from './http/tls.js'
 import { Admission } from './limits/admission.js'
-import type { Entry, Use } from './limits/limiter.js'
 import type { EndpointOptions } from './mcp/endpoint.js'
 import { McpEndpoint } from './mcp/endpoint.js'
 import { SseEndpoint } from './mcp/sse-endpoint.js'
-import { healthOf, readinessOf } from './reports.js'
+import { TermsMaker } from './mcp/terms-maker.js'
+import { healthOf } from './reports.js'
+import { ServiceState } from './service-state.js'
 import { ModernCallers } from './session/modern-callers.js'
 import { ReplyTokens } from './session/reply-tokens.js'
 import { Sealer } from './session/sealing.js'
@@ -73,15 +71,6 @@ import { hasTrace } from './telemetry/trace-context.js'
 import type { UpstreamOperation } from './telemetry/upstream-operation.js'
 import { ownRequests } from './telemetry/upstream-operation.js'
 import { VERSION } from './version.js'
-
-/** What comes of a call of a tool. */
-export interface CallExplanation extends Explanation {
-  /** All scopes that it needs, where the caller lacks any of them: then it is refused, whatever the rules say. */
-  readonly lackingScopes: readonly string[]
-}
-
-/** Exposed names and URIs. */
-export type SeenLists = Readonly<Record<CatalogKind, readonly string[]>>
 
 export interface Gateway {
   /** Where clients connect, e.g. `http://127.0.0.1:8080/mcp`. */
@@ -203,19 +192,6 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onStore: (settings, state) => storeLog.update(settings, state),
     onUncounted: (reason) => metrics.uncounted(reason),
   })
-  const counted = (entry: Entry, principal: Principal, use: Use): Entry => {
-    if (entry.isAdmitted) return entry
-    metrics.limited(use.method, use.target, entry.reason)
-    insight.refusals.limited(principal, use, entry.reason)
-    return entry
-  }
-  const enterAs =
-    (principal: Principal) =>
-    (use: Use): Entry | Promise<Entry> => {
-      const entering = admission.enter(use)
-      if (!(entering instanceof Promise)) return counted(entering, principal, use)
-      return entering.then((entry) => counted(entry, principal, use))
-    }
   const bodyLimits = new BodyLimits(config.listen.maxBodyBytes)
   const telemetry = await Telemetry.start({
     settings: config.telemetry,
@@ -235,6 +211,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     },
   })
   const { metrics } = telemetry
+  const terms = new TermsMaker({ access, addresses, admission, insight, metrics, policy })
   const onUpstream = (operation: UpstreamOperation): void =>
     metrics.operations.recordUpstream(operation)
   const observatory: Observatory = {
@@ -259,22 +236,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       if (name === '') return federation.merged
       return name.includes('/') ? federation.group(name) : federation.single(name)
     },
-    termsFor: (asker) => {
-      const { principal, client, request } = asker
-      const address = addresses.of(request)
-      return {
-        permit: policy.permitFor(asker, address),
-        principal,
-        address,
-        headers: request.headers,
-        subject: subjectOf(principal, request.headers),
-        enter: admission.isActive ? enterAs(principal) : undefined,
-        requireScopes: (tool) =>
-          access.requireScopes(request, principal, tool, (name, lacking) =>
-            insight.refusals.lackedScopes({ principal, client, address }, name, lacking.join(' ')),
-          ),
-      }
-    },
+    termsFor: (asker) => terms.for(asker),
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),
   }
   const endpoint = new McpEndpoint(endpointOptions)
@@ -312,20 +274,13 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   })
   const reach = (): Promise<Reach> => reachOf(current.authorization, () => federation.offeredTools)
   const reachWatch = new ReachWatch({
-    look: async () =>
-      readinessOf(federation.keepers, discovery).ready ? await reach() : undefined,
+    look: async () => (state.isSettled ? await reach() : undefined),
     onReach: (seen) => reachLog.update(seen),
   })
   const health = (): ReadonlyMap<TargetName, TargetHealth> =>
     new Map(federation.keepers.map((it) => [it.backend.target.name, healthOf(it)]))
-  let wasReady = false
-  let isStopping = false
-  const readiness = (): Readiness => {
-    const now = readinessOf(federation.keepers, discovery)
-    // What comes later, and may be out of reach, is no reason to take a gateway out of service that serves the rest.
-    wasReady ||= now.ready
-    return { ...now, ready: wasReady && !isStopping, ...(isStopping ? { isStopping } : {}) }
-  }
+  const state = new ServiceState(federation, discovery)
+  const { readiness } = state
   const app = createApp({
     access,
     path: config.listen.path,
@@ -338,7 +293,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   })
 
   const { host, port, tls } = config.listen
-  const listener = await listen(app, host, port, tls && tlsOf(tls, logger)).catch(
+  const listener = await listen(app, host, port, tls && loggedTls(tls, logger)).catch(
     async (error: unknown) => {
       await telemetry.close()
       throw error
@@ -347,8 +302,8 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const scheme = tls === undefined ? 'http' : 'https'
   const url = `${scheme}://${urlHost(host)}:${listener.port}${config.listen.path}`
   const door = new InnerDoor(app)
-  const playground = new Playground(door, config.listen, isGuarded(config))
-  const admin = await listenForAdmin(config, logger, {
+  const playground = new Playground(door, config.listen, isGuarded(config.admin))
+  const admin = await listenForAdmin(config.admin, logger, {
     readiness,
     answerScrape: (response) => metrics.answer(response),
     logLevel: {
@@ -412,27 +367,12 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       logger.info('configuration applied')
       logWarnings(logger, changed.warnings)
     },
-    explain: (asker, tool, given) => {
-      const item = federation.merged.toolItem(tool)
-      if (item === undefined) return undefined
-      const params = { name: tool, arguments: given }
-      const lackingScopes = access.lackingScopes(asker.principal, tool)
-      return { ...policy.explain(asker, item, 'tools/call', params), lackingScopes }
-    },
+    explain: (...call) => explainCall({ access, federation, policy }, ...call),
     reach,
-    listsOf: async (asker) => {
-      const permit = policy.permitFor(asker)
-      const seen: Partial<Record<CatalogKind, readonly string[]>> = {}
-      for (const kind of CATALOG_KINDS) {
-        const { result } = await federation.merged.list(kind, 'legacy', permit)
-        const items = result.value[LISTS[kind].member] as readonly Record<string, string>[]
-        seen[kind] = items.map((it) => it[LISTS[kind].key] ?? '')
-      }
-      return seen as SeenLists
-    },
+    listsOf: (asker) => listsSeen({ access, federation, policy }, asker),
     noteRefusal: () => metrics.configReloaded('refused'),
     close: async () => {
-      isStopping = true
+      state.stop()
       await leave(config.listen.drain, {
         listener,
         onClosing: () => {
@@ -463,45 +403,6 @@ function sessionKeys(config: Config, logger: Logger): readonly Buffer[] {
   return [randomBytes(32)]
 }
 
-/**
- * The admin listener, where one is wanted. That the default port is taken is no reason not to serve clients.
- * @throws the error of `listen` for a port that the configuration names
- */
-async function listenForAdmin(
-  { admin }: Config,
-  logger: Logger,
-  parts: Omit<AdminParts, 'settings'>,
-): Promise<{ readonly listener: Listener; readonly url: string } | undefined> {
-  if (admin === false) return undefined
-  const settings = admin ?? DEFAULT_ADMIN
-  const { host, port } = settings
-  try {
-    const listener = await listen(createAdminApp({ settings, ...parts }), host, port)
-    const url = `http://${urlHost(host)}:${listener.port}`
-    logger.info({ url }, 'admin listener')
-    return { listener, url }
-  } catch (error) {
-    if (admin !== undefined) throw error
-    logger.warn({ port, reason: reasonOf(error) }, 'no admin listener; "admin" gives another port')
-    return undefined
-  }
-}
-
-/** Whether nobody gets to the admin listener without its token. */
-function isGuarded({ admin }: Config): boolean {
-  return admin !== undefined && admin !== false && admin.token !== undefined
-}
-
-function tlsOf(settings: TlsSettings, logger: Logger): ListenerTls {
-  return {
-    settings,
-    onChange: (error) => {
-      if (error === undefined) logger.info('certificates read again')
-      else logger.error({ reason: reasonOf(error) }, 'the new certificates cannot be used')
-    },
-  }
-}
-
 function wantedOf({ kubernetes, selectors, resources, targets }: Config): Wanted {
   return {
     settings: kubernetes,
@@ -509,9 +410,4 @@ function wantedOf({ kubernetes, selectors, resources, targets }: Config): Wanted
     resources,
     taken: new Set<string>(targets.map((it) => it.name)),
   }
-}
-
-function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
-  return host.includes(':') ? `[${host}]` : host
 }

@@ -2,7 +2,10 @@
 import { readFile } from 'node:fs/promises'
 import type { SecureContextOptions, TlsOptions } from 'node:tls'
 import { createSecureContext } from 'node:tls'
+import { reasonOf } from '../../backends/index.js'
 import { watchConfig } from '../config/watch.js'
+import type { Logger } from '../telemetry/logging.js'
+import type { ListenerTls } from './listener.js'
 import type { TlsSettings } from './settings.js'
 
 export interface SecureServer {
@@ -25,6 +28,17 @@ export async function readTls({ cert, key, clientCa }: TlsSettings): Promise<Tls
   // Fails here, rather than at the first client, where the two do not belong together.
   createSecureContext(options)
   return options
+}
+
+/** Settings whose changes are logged. */
+export function loggedTls(settings: TlsSettings, logger: Logger): ListenerTls {
+  return {
+    settings,
+    onChange: (error) => {
+      if (error === undefined) logger.info('certificates read again')
+      else logger.error({ reason: reasonOf(error) }, 'the new certificates cannot be used')
+    },
+  }
 }
 
 /** New connections get what the files hold now; what is wrong with them is told, and the old goes on. Returns the way to stop. */

@@ -1,0 +1,47 @@
+/** The listener for those who run the gateway. */
+import { reasonOf } from '../../backends/index.js'
+import type { Logger } from '../telemetry/logging.js'
+import type { AdminParts } from './admin-app.js'
+import { createAdminApp } from './admin-app.js'
+import type { AdminSettings } from './admin-settings.js'
+import { DEFAULT_ADMIN } from './admin-settings.js'
+import type { Listener } from './listener.js'
+import { listen } from './listener.js'
+
+/** `undefined` where nothing is said of it, false where there is to be none. */
+type AdminChoice = AdminSettings | false | undefined
+
+/**
+ * The admin listener, where one is wanted. That the default port is taken is no reason not to serve clients.
+ * @throws the error of `listen` for a port that the configuration names
+ */
+export async function listenForAdmin(
+  admin: AdminChoice,
+  logger: Logger,
+  parts: Omit<AdminParts, 'settings'>,
+): Promise<{ readonly listener: Listener; readonly url: string } | undefined> {
+  if (admin === false) return undefined
+  const settings = admin ?? DEFAULT_ADMIN
+  const { host, port } = settings
+  try {
+    const listener = await listen(createAdminApp({ settings, ...parts }), host, port)
+    const url = `http://${urlHost(host)}:${listener.port}`
+    logger.info({ url }, 'admin listener')
+    return { listener, url }
+  } catch (error) {
+    if (admin !== undefined) throw error
+    logger.warn({ port, reason: reasonOf(error) }, 'no admin listener; "admin" gives another port')
+    return undefined
+  }
+}
+
+/** Whether nobody gets to the admin listener without its token. */
+export function isGuarded(admin: AdminChoice): boolean {
+  return admin !== undefined && admin !== false && admin.token !== undefined
+}
+
+/** A host to listen on, as it is in the URL of whoever is on this machine. */
+export function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}
