@@ -28,7 +28,8 @@ export async function startNginx(
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (it) => `${it}_temp_path ${folder}/${it};`,
   )
-  const servers = ports.map((it) => `server 127.0.0.1:${it} max_fails=1 fail_timeout=1s;`)
+  // With max_fails nginx takes them all for dead where they die in turn faster than it forgives, and answers 502 itself.
+  const servers = ports.map((it) => `server 127.0.0.1:${it} max_fails=0;`)
   await writeFile(
     join(folder, 'nginx.conf'),
     `
