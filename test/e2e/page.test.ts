@@ -8,6 +8,7 @@ import { observed } from '../support/observed-gateway.js'
 import { anHour, operation } from '../support/operations.js'
 import { LANDED, open, SCREENS, sees } from '../support/page-screens.js'
 import { openSession } from '../support/raw-client.js'
+import { startHostile } from '../support/raw-http-server.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
 const TOKEN = 'a-token-for-the-test'
@@ -18,6 +19,23 @@ describeWithBrowser('the page', () => {
     browser = await launch()
   })
   afterAll(() => browser?.close())
+
+  it('shows which servers are left alone, and why', async () => {
+    await using upstream = await startHostile(
+      (_message, response) => void response.writeHead(503).end(),
+    )
+    await using it = await observed({
+      targets: [
+        { name: 'failing', mcp: { url: upstream.url }, circuitBreaker: { consecutiveFailures: 1 } },
+      ],
+    })
+    await (await openSession(it.gateway.url)).call('failing__bad')
+    await using tab = await openTab(browser, it.adminUrl, SIZE)
+    await open(tab.page, 'Backends')
+    const row = tab.page.getByRole('row', { name: /^failing/ })
+    await row.getByText('left alone until').waitFor()
+    expect(await row.textContent()).toContain('HTTP 503')
+  })
 
   it('answers which agent called which tool, and whether it was slow because of us', async () => {
     await using upstream = await startGreeter()

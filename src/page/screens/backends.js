@@ -74,7 +74,20 @@ function stateOf(target, reconnect) {
     state(healthOf(target)),
     line('since ', since),
     target.reason && h('div', {}, theirs(target.reason)),
+    target.circuit && circuitOf(target.circuit),
     h('div', {}, button),
+  ]
+}
+
+/** It fails again and again, and is left alone. */
+function circuitOf({ state: circuit, until, reason, ejections }) {
+  const words =
+    circuit === 'open'
+      ? ['left alone until ', h('time', { datetime: until }, dateTime(until))]
+      : ['being asked whether it is back']
+  return [
+    h('div', {}, ...words, ejections > 1 && `, for the ${count(ejections)}. time`),
+    h('div', {}, theirs(reason)),
   ]
 }
 
