@@ -4,13 +4,15 @@
  */
 import type { Operation } from './operations.js'
 import { safeLine } from './safe-line.js'
+import { TupleCache } from './tuple-cache.js'
 
 /** As pino numbers `info`. */
 const INFO = 30
 /** Parts of lines that are kept; then all are forgotten, as what clients make up must not fill memory. */
 const MAX_PARTS = 1_000
 
-const parts = new Map<string, string>()
+const speakers = new TupleCache<string>(MAX_PARTS)
+const requests = new TupleCache<string>(MAX_PARTS)
 let timeAt = 0
 let time = ''
 
@@ -27,48 +29,58 @@ export function accessLine(operation: Operation): string {
   return (
     `{"level":${INFO},"time":"${time}"${trace}${span},${whoOf(operation)},${whatOf(operation)}` +
     `,"durationMs":${rounded(durationMs)},"upstreamMs":${rounded(upstreamMs)}` +
-    `,"bytesIn":${bytesIn},"bytesOut":${bytesOut},"attributes":${safeLine(JSON.stringify(attributes))}` +
+    `,"bytesIn":${bytesIn},"bytesOut":${bytesOut},"attributes":${attributesText(attributes)}` +
     `,"msg":"request"}`
   )
 }
 
+/** Names of tools and the like, for which JSON has no other form. */
+const PLAIN = /^[\w./:-]*$/
+
+function attributesText(attributes: Operation['attributes']): string {
+  const { name } = attributes
+  // Of most requests it is the only one.
+  for (const key in attributes) {
+    if (key !== 'name') return safeLine(JSON.stringify(attributes))
+  }
+  return typeof name === 'string' && PLAIN.test(name)
+    ? `{"name":"${name}"}`
+    : safeLine(JSON.stringify(attributes))
+}
+
 function whoOf({ session, principal, client, address, era, protocolVersion }: Operation): string {
   const { name, version } = client
-  const key = `${session}\n${principal.id}\n${address}\n${name}\n${version}\n${protocolVersion}`
-  return (
-    parts.get(key) ??
-    keep(key, {
-      session: optional(session),
-      principal: principal.id,
-      who: principal.name,
-      client: name === '' ? undefined : `${name}/${version}`,
-      address,
-      era,
-      protocolVersion: optional(protocolVersion),
-    })
-  )
+  const { id } = principal
+  const known = speakers.get(session, id, address, name, version, protocolVersion)
+  if (known !== undefined) return known
+  const text = membersOf({
+    session: optional(session),
+    principal: id,
+    who: principal.name,
+    client: name === '' ? undefined : `${name}/${version}`,
+    address,
+    era,
+    protocolVersion: optional(protocolVersion),
+  })
+  return speakers.set(text, session, id, address, name, version, protocolVersion)
 }
 
 function whatOf({ method, target, name, outcome, errorType }: Operation): string {
-  const key = `${method}\n${target}\n${outcome}\n${errorType}\n${name}`
-  return (
-    parts.get(key) ??
-    keep(key, {
-      method,
-      target: optional(target),
-      name: optional(name),
-      outcome,
-      errorType: optional(errorType),
-    })
-  )
+  const known = requests.get(name, method, target, outcome, errorType)
+  if (known !== undefined) return known
+  const text = membersOf({
+    method,
+    target: optional(target),
+    name: optional(name),
+    outcome,
+    errorType: optional(errorType),
+  })
+  return requests.set(text, name, method, target, outcome, errorType)
 }
 
 /** The members as JSON, without their braces. */
-function keep(key: string, members: object): string {
-  if (parts.size >= MAX_PARTS) parts.clear()
-  const text = safeLine(JSON.stringify(members)).slice(1, -1)
-  parts.set(key, text)
-  return text
+function membersOf(members: object): string {
+  return safeLine(JSON.stringify(members)).slice(1, -1)
 }
 
 function optional(text: string): string | undefined {

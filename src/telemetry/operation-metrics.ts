@@ -8,6 +8,7 @@ import { OTHER } from './bounded-labels.js'
 import { METRICS } from './metric-descriptions.js'
 import type { Operation } from './operations.js'
 import { isCode, networkOf } from './span-attributes.js'
+import { TupleCache } from './tuple-cache.js'
 import type { UpstreamOperation } from './upstream-operation.js'
 
 /** Methods that become labels. What else is asked for is made up by clients. */
@@ -82,7 +83,8 @@ export class OperationMetrics {
 
   readonly #in = this.#transferred.of('in', 'in')
   readonly #out = this.#transferred.of('out', 'out')
-  readonly #found = new Map<string, Series>()
+  readonly #found = new TupleCache<Series>(MAX_FOUND)
+  readonly #foundUpstream = new TupleCache<HistogramSeries>(MAX_FOUND)
 
   /** All of them, for the SDK. */
   readonly all = [
@@ -117,8 +119,13 @@ export class OperationMetrics {
 
   recordUpstream(operation: UpstreamOperation): void {
     const { target, protocolVersion, method, name, errorType, durationMs } = operation
-    const key = `${target.name}\n${method}\n${name}\n${errorType}\n${protocolVersion}`
-    this.#client.record(key, durationMs, operation)
+    let series = this.#foundUpstream.get(name, target.name, method, errorType, protocolVersion)
+    if (series === undefined) {
+      const key = `${target.name}\n${method}\n${name}\n${errorType}\n${protocolVersion}`
+      series = this.#client.of(key, operation)
+      this.#foundUpstream.set(series, name, target.name, method, errorType, protocolVersion)
+    }
+    addDuration(series, durationMs)
   }
 
   /** A session has ended. */
@@ -137,11 +144,14 @@ export class OperationMetrics {
   #seriesOf(operation: Operation): Series {
     const { method, name, isKnownName, target, protocolVersion, outcome, errorType } = operation
     const { principal, client, attributes } = operation
-    let raw =
-      `${method}\n${isKnownName ? name : '\n'}\n${errorType}\n${outcome}\n${target}\n` +
-      `${principal.name}\n${protocolVersion}\n${client.name}`
-    for (const label of this.#attributeLabels()) raw += `\n${String(attributes[label])}`
-    const known = this.#found.get(raw)
+    const wanted = this.#attributeLabels()
+    // Most have no labels of attributes; how a request ended is one word of few.
+    const extra = wanted.map((label) => String(attributes[label])).join('\n')
+    const what = isKnownName ? name : '\n'
+    const end = errorType === '' ? outcome : `${outcome} ${errorType}`
+    const from = extra === '' ? client.name : `${client.name}\n${extra}`
+    const who = principal.name
+    const known = this.#found.get(what, method, end, target, who, protocolVersion, from)
     if (known !== undefined) return known
     const labelled = this.#labelled(operation)
     let key = `${labelled.method}\n${labelled.name}\n${labelled.errorType}\n${target}\n`
@@ -153,9 +163,7 @@ export class OperationMetrics {
       own: this.#own.of(`${labelled.method}\n${labelled.name}\n${target}`, labelled),
       count: this.#byClient.of(byClient, labelled),
     }
-    if (this.#found.size >= MAX_FOUND) this.#found.clear()
-    this.#found.set(raw, series)
-    return series
+    return this.#found.set(series, what, method, end, target, who, protocolVersion, from)
   }
 
   #labelled(operation: Operation): Labelled {
