@@ -3,7 +3,6 @@
  *
  *     client ═▶ http (guards) ─▶ mcp (era, session) ─▶ federation (which backend, which names) ─▶ backends ═▶ server
  */
-import { randomBytes } from 'node:crypto'
 import type { Backend, JsonObject, ListKind, TargetName } from '../backends/index.js'
 import { Registry } from '../backends/index.js'
 import type { Problem, Snapshot, TargetHealth, Wanted } from '../discovery/index.js'
@@ -25,11 +24,13 @@ import { reachOf } from './auth/reach.js'
 import { ReachWatch } from './auth/reach-watch.js'
 import type { Config } from './config/schema.js'
 import { secretsOf } from './config/secrets.js'
-import { isGuarded, listenForAdmin, urlHost } from './http/admin-listener.js'
+import type { AdminApp } from './http/admin-listener.js'
+import { adminApp, isGuarded, listenForAdmin, urlHost } from './http/admin-listener.js'
 import { Addresses } from './http/addresses.js'
 import { createApp } from './http/app.js'
 import { BodyLimits } from './http/body-limits.js'
 import { leave } from './http/drain.js'
+import type { Doorway } from './http/entrance.js'
 import { Guards } from './http/guards.js'
 import type { Readiness } from './http/health.js'
 import { InnerDoor } from './http/inner-door.js'
@@ -46,6 +47,7 @@ import { ModernCallers } from './session/modern-callers.js'
 import { ReplyTokens } from './session/reply-tokens.js'
 import { Sealer } from './session/sealing.js'
 import { SessionStore } from './session/session-store.js'
+import { sessionKeys } from './session/settings.js'
 import { SealedTaskIds } from './session/task-ids.js'
 import {
   CircuitLog,
@@ -106,6 +108,8 @@ export interface GatewayOptions {
   readonly operations?: Operations
   /** Takes lines of the access log. */
   readonly writeAccess?: (line: string) => void
+  /** Where another process listens for this one, for clients and for those who run the gateway. */
+  readonly doorway?: Doorway & { onAdmin(app: AdminApp): void }
 }
 
 /**
@@ -113,14 +117,14 @@ export interface GatewayOptions {
  * @throws the error of `listen` where the port cannot be had
  */
 export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
-  const { logger, operations = new Operations() } = options
+  const { logger, doorway, operations = new Operations() } = options
   const insight = new Insight(operations)
   const clientInfo: JsonObject = { name: config.federation.serverInfo.name, version: VERSION }
 
   const redactor = new Redactor()
   redactor.add(secretsOf(config))
   const redact = (text: string): string => redactor.redact(text)
-  const keys = sessionKeys(config, logger)
+  const keys = sessionKeys(config.sessions, logger)
   const taskIds = new SealedTaskIds(keys)
   const requestStates = new Sealer(keys, 'request state')
 
@@ -293,7 +297,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   })
 
   const { host, port, tls } = config.listen
-  const listener = await listen(app, host, port, tls && loggedTls(tls, logger)).catch(
+  const listener = await listen(app, host, doorway ?? port, tls && loggedTls(tls, logger)).catch(
     async (error: unknown) => {
       await telemetry.close()
       throw error
@@ -303,7 +307,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const url = `${scheme}://${urlHost(host)}:${listener.port}${config.listen.path}`
   const door = new InnerDoor(app)
   const playground = new Playground(door, config.listen, isGuarded(config.admin))
-  const admin = await listenForAdmin(config.admin, logger, {
+  const inspection = adminApp(config.admin, {
     readiness,
     answerScrape: (response) => metrics.answer(response),
     logLevel: {
@@ -336,12 +340,21 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     },
     play: (request, response) => playground.answer(request, response),
     onInternalError: endpointOptions.onInternalError,
-  }).catch(async (error: unknown) => {
+  })
+  if (inspection !== undefined) doorway?.onAdmin(inspection)
+  const admin = await listenForAdmin(
+    doorway === undefined && config.admin,
+    logger,
+    inspection,
+  ).catch(async (error: unknown) => {
     await listener.close(0)
     await telemetry.close()
     throw error
   })
-  logger.info({ url, version: VERSION, targets: config.targets.length }, 'listening')
+  // Behind a doorway whoever listens says so.
+  if (doorway === undefined) {
+    logger.info({ url, version: VERSION, targets: config.targets.length }, 'listening')
+  }
   logWarnings(logger, config.warnings)
   applyTargets()
   discovery.start()
@@ -395,12 +408,6 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       await registry.close()
     },
   }
-}
-
-function sessionKeys(config: Config, logger: Logger): readonly Buffer[] {
-  if (config.sessions.keys.length > 0) return config.sessions.keys
-  logger.info('no sessions.keys: sessions end with this process')
-  return [randomBytes(32)]
 }
 
 function wantedOf({ kubernetes, selectors, resources, targets }: Config): Wanted {

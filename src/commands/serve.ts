@@ -6,13 +6,16 @@ import { loadConfig } from '../config/load.js'
 import { Reloader } from '../config/reloader.js'
 import type { Config } from '../config/schema.js'
 import { watchConfig } from '../config/watch.js'
+import type { Gateway } from '../gateway.js'
 import { startGateway } from '../gateway.js'
 import type { LogLevel } from '../telemetry/log-levels.js'
 import { LOG_LEVELS } from '../telemetry/log-levels.js'
-import type { Logger } from '../telemetry/logging.js'
+import type { Log, Logger } from '../telemetry/logging.js'
 import { createLog } from '../telemetry/logging.js'
 import { Operations } from '../telemetry/operations.js'
 import { Terminal } from '../telemetry/terminal.js'
+import { startPrimary } from '../workers/primary.js'
+import { workerCount } from '../workers/settings.js'
 import { findConfig } from './find-config.js'
 import { UsageError } from './usage.js'
 
@@ -34,29 +37,33 @@ export async function serve(args: ServeArguments): Promise<number> {
   const config = await load()
   const isTerminal = process.stdout.isTTY
   // On a terminal people read, so problems alone are logged unless more is asked for.
-  const { logger, writeAccess } = createLog(
-    logLevel(args.logLevel) ?? config.telemetry.logLevel ?? (isTerminal ? 'warn' : 'info'),
-  )
+  const level =
+    logLevel(args.logLevel) ?? config.telemetry.logLevel ?? (isTerminal ? 'warn' : 'info')
+  const log = createLog(level)
+  const { logger } = log
   const terminal = isTerminal ? new Terminal(process.stdout) : undefined
 
   // A promise nobody waits for is a bug of ours, and no reason to drop everybody's calls.
   process.on('unhandledRejection', (reason) => logger.error({ err: reason }, 'internal error'))
   const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-  const operations = new Operations()
-  operations.subscribe((operation) => terminal?.showOperation(operation))
-  const gateway = await startGateway(config, {
-    logger,
-    ...(terminal === undefined ? {} : { operations }),
-    writeAccess,
-    onBackend: (keeper) => terminal?.showBackend(keeper),
-  })
-  terminal?.showStart(gateway.url, gateway.adminUrl)
+  const count = workerCount(config.workers)
+  const served =
+    count === 1
+      ? await alone(config, log, terminal)
+      : await startPrimary(config, {
+          path,
+          count,
+          logger,
+          logLevel: level,
+          writeLines: (lines) => log.writeAccess(lines),
+        })
+  terminal?.showStart(served.url, served.adminUrl)
   const reloader = new Reloader(config, {
     load,
-    apply: (changed) => gateway.apply(changed),
+    apply: (changed) => served.apply(changed),
     onApplied: (changed, before) => warnOfRestart(logger, changed, before),
     onRefused: (error) => {
-      gateway.noteRefusal()
+      served.noteRefusal()
       logger.error({ reason: reasonOf(error) }, 'configuration refused')
     },
   })
@@ -73,13 +80,29 @@ export async function serve(args: ServeArguments): Promise<number> {
   // A second signal is from somebody who will not wait.
   for (const again of ['SIGINT', 'SIGTERM'] as const) process.once(again, () => process.exit(1))
   stopWatching?.()
-  await gateway.close()
+  await served.close()
   return 0
+}
+
+/** A gateway in this process. */
+async function alone(
+  config: Config,
+  { logger, writeAccess }: Log,
+  terminal: Terminal | undefined,
+): Promise<Gateway> {
+  const operations = new Operations()
+  operations.subscribe((operation) => terminal?.showOperation(operation))
+  return startGateway(config, {
+    logger,
+    ...(terminal === undefined ? {} : { operations }),
+    writeAccess,
+    onBackend: (keeper) => terminal?.showBackend(keeper),
+  })
 }
 
 /** What only a new process takes over must not seem to have been taken over. */
 function warnOfRestart(logger: Logger, changed: Config, before: Config): void {
-  const sections: string[] = (['listen', 'admin', 'sessions'] as const).filter(
+  const sections: string[] = (['listen', 'admin', 'sessions', 'workers'] as const).filter(
     (section) => !isDeepStrictEqual(changed[section], before[section]),
   )
   for (const section of ['otlp', 'metrics'] as const) {

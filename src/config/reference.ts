@@ -36,8 +36,11 @@ interface Section {
 /** The whole page, ending with a line break. */
 export function configReference(): string {
   const { properties } = configJsonSchema()
-  const sections = membersOf(properties).flatMap(([key, schema]) => sectionsOf(key, schema, 2))
-  return [HEAD, ...sections.map(sectionText)].join('\n')
+  const texts = membersOf(properties).flatMap(([key, schema]) => {
+    const sections = sectionsOf(key, schema, 2)
+    return sections.length > 0 ? sections.map(sectionText) : [settingText(key, schema)]
+  })
+  return [HEAD, ...texts].join('\n')
 }
 
 /** A mapping, and those inside of it. */
@@ -71,6 +74,12 @@ function membersOf(properties: JsonSchema['properties'] = {}): [string, JsonSche
   return Object.entries(properties).flatMap(([key, schema]) =>
     typeof schema === 'object' ? [[key, schema]] : [],
   )
+}
+
+/** What stands at the top and is no mapping. */
+function settingText(name: string, schema: JsonSchema): string {
+  const kind = `${typeOf(schema, name)}, ${defaultOf(schema)} where nothing is said.`
+  return `## ${code(name)}\n\n${schema.description ?? ''}\n\nA ${kind}\n`
 }
 
 function sectionText({ name, level, schema, forms }: Section): string {

@@ -29,6 +29,8 @@ import type { SessionSettings } from '../session/settings.js'
 import { sessionsSchema } from '../session/settings.js'
 import type { TelemetrySettings } from '../telemetry/settings.js'
 import { telemetrySchema } from '../telemetry/settings.js'
+import type { WorkersSetting } from '../workers/settings.js'
+import { workersSchema } from '../workers/settings.js'
 
 export type JsonSchema = z.core.JSONSchema.JSONSchema
 
@@ -36,6 +38,7 @@ export interface Config {
   readonly listen: ListenSettings
   /** `undefined` where nothing is said of it. */
   readonly admin?: AdminSettings | false | undefined
+  readonly workers: WorkersSetting
   /** Those of `targets`, then those of `mcpServers`. */
   readonly targets: readonly Target[]
   /** The entries of `targets` that select Services. */
@@ -66,6 +69,7 @@ export const configSchema = z
       .prefault({})
       .describe('Where the gateway listens, and what it accepts there.'),
     admin: adminSchema,
+    workers: workersSchema,
     targets: z
       .array(targetEntrySchema)
       .prefault([])
@@ -102,6 +106,12 @@ export const configSchema = z
     if (mode === 'off' || knowsSomebody) return
     const message = 'nobody could get in: "jwt", "apiKeys" or "listen.tls.clientCa" is needed'
     context.addIssue({ code: 'custom', message, path: ['authentication', 'mode'] })
+  })
+  .superRefine(({ listen, workers }, context) => {
+    if (workers === 1 || !listen.legacySse) return
+    // Its stream is with one worker, and what is posted to it comes to any.
+    const message = 'cannot be served by several "workers": such a session is its stream'
+    context.addIssue({ code: 'custom', message, path: ['listen', 'legacySse'] })
   })
   .superRefine(({ targets, authentication: { mode, jwt } }, context) => {
     const audiences = new Set(mode === 'off' ? [] : jwt.flatMap((it) => it.audiences))

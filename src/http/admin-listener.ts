@@ -11,6 +11,18 @@ import { listen } from './listener.js'
 /** `undefined` where nothing is said of it, false where there is to be none. */
 type AdminChoice = AdminSettings | false | undefined
 
+export type AdminApp = ReturnType<typeof createAdminApp>
+
+/** What the admin listener serves, where one is wanted. */
+export function adminApp(
+  admin: AdminChoice,
+  parts: Omit<AdminParts, 'settings'>,
+): AdminApp | undefined {
+  return admin === false
+    ? undefined
+    : createAdminApp({ settings: admin ?? DEFAULT_ADMIN, ...parts })
+}
+
 /**
  * The admin listener, where one is wanted. That the default port is taken is no reason not to serve clients.
  * @throws the error of `listen` for a port that the configuration names
@@ -18,13 +30,12 @@ type AdminChoice = AdminSettings | false | undefined
 export async function listenForAdmin(
   admin: AdminChoice,
   logger: Logger,
-  parts: Omit<AdminParts, 'settings'>,
+  app: AdminApp | undefined,
 ): Promise<{ readonly listener: Listener; readonly url: string } | undefined> {
-  if (admin === false) return undefined
-  const settings = admin ?? DEFAULT_ADMIN
-  const { host, port } = settings
+  if (admin === false || app === undefined) return undefined
+  const { host, port } = admin ?? DEFAULT_ADMIN
   try {
-    const listener = await listen(createAdminApp({ settings, ...parts }), host, port)
+    const listener = await listen(app, host, port)
     const url = `http://${urlHost(host)}:${listener.port}`
     logger.info({ url }, 'admin listener')
     return { listener, url }

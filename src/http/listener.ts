@@ -4,7 +4,9 @@ import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import type { Doorway, Entrance } from './entrance.js'
+import { ownPort, throughDoorway } from './entrance.js'
 import type { TlsSettings } from './settings.js'
 import type { SecureServer } from './tls.js'
 import { followTls, readTls } from './tls.js'
@@ -14,8 +16,6 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000
 const IDLE_SWEEP_MS = 50
 /** A client that connects sends its request at once; one that does not connects in advance. */
 const FIRST_REQUEST_MS = 500
-/** Where connections come faster than they are taken, some are lost. */
-const LONGEST_BACKLOG_MS = 1_000
 
 /** How long a request may take to arrive, before its connection is closed with 408; answers take what they take. */
 export interface Patience {
@@ -42,11 +42,14 @@ export interface Listener {
   close(deadlineMs: number): Promise<void>
 }
 
-/** @throws the error of `listen`, such as EADDRINUSE */
+/**
+ * `place`: the port, or where connections come from.
+ * @throws the error of `listen`, such as EADDRINUSE
+ */
 export async function listen(
   app: Pick<Hono<{ Bindings: HttpBindings }>, 'fetch'>,
   host: string,
-  port: number,
+  place: number | Doorway,
   tls?: ListenerTls,
   patience: Patience = PATIENCE,
 ): Promise<Listener> {
@@ -79,13 +82,8 @@ export async function listen(
     unused.delete(socket)
     if (isDraining) response.shouldKeepAlive = false
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+  const entrance =
+    typeof place === 'number' ? await ownPort(server, host, place) : throughDoorway(server, place)
   const stopFollowing =
     tls === undefined
       ? undefined
@@ -93,26 +91,27 @@ export async function listen(
           tls.onChange(error),
         )
   return {
-    port: (server.address() as AddressInfo).port,
+    port: entrance.port,
     drain: () => {
       isDraining = true
     },
     close: (deadlineMs) => {
       isDraining = true
       stopFollowing?.()
-      return close(server, unused, deadlineMs)
+      return close(server, entrance, unused, deadlineMs)
     },
   }
 }
 
 async function close(
   server: Server,
+  entrance: Entrance,
   unused: ReadonlyMap<Socket, number>,
   deadlineMs: number,
 ): Promise<void> {
-  await backlogTaken(server)
+  await entrance.lastTaken()
   const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  const closed = entrance.close()
   const sweep = setInterval(() => {
     // After all that has come has been read, for a request on its way to an idle connection would be lost with it.
     setImmediate(() => server.closeIdleConnections())
@@ -122,26 +121,4 @@ async function close(
   await closed
   clearInterval(sweep)
   clearTimeout(cut)
-}
-
-/**
- * Resolves when nobody waits to be taken in: the system breaks those connections, on which requests may have been sent,
- * when a listener is closed. Node takes one in each round of its loop, so the first round without is the end.
- */
-async function backlogTaken(server: Server): Promise<void> {
-  let taken = 0
-  const count = (): void => void taken++
-  server.on('connection', count)
-  const until = performance.now() + LONGEST_BACKLOG_MS
-  let before: number
-  do {
-    before = taken
-    await nextRound()
-  } while (taken > before && performance.now() < until)
-  server.off('connection', count)
-}
-
-/** When what has come to all sockets has been seen once. */
-async function nextRound(): Promise<void> {
-  await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)))
 }

@@ -454,7 +454,9 @@ function requireHere(
 ): void {
   if (message.kind === 'request' || message.kind === 'notification') return
   if (belongsElsewhere(server, session, message, tokens)) {
-    throw new RefusedError(503, ELSEWHERE, { headers: { 'retry-after': '0' } })
+    // Where connections and not requests are balanced, this one would lead here again.
+    const headers = { 'retry-after': '0', connection: 'close' }
+    throw new RefusedError(503, ELSEWHERE, { headers })
   }
 }
 

@@ -31,6 +31,8 @@ export function answerForLostStream(
 ): void {
   if (maySendOn && timesSentOn < MAX_TIMES_SENT_ON) {
     const id = eventIdOf(stream, sequence, timesSentOn + 1)
+    // Where connections and not requests are balanced, this one would lead here again.
+    response.shouldKeepAlive = false
     const events = new EventStream(response)
     events.write(`id: ${id}\nretry: ${RETRY_MS}\ndata: \n\n`)
     return events.end()

@@ -1,6 +1,8 @@
 /** How long sessions live, and the keys that seal them. */
+import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { durationSchema } from '../../backends/index.js'
+import type { Logger } from '../telemetry/logging.js'
 
 const KEY_BYTES = 32
 
@@ -47,6 +49,13 @@ export const sessionsSchema = z
   }))
 
 export type SessionSettings = z.output<typeof sessionsSchema>
+
+/** Those of the configuration, or one that is made for this start. */
+export function sessionKeys({ keys }: SessionSettings, logger: Logger): readonly Buffer[] {
+  if (keys.length > 0) return keys
+  logger.info('no sessions.keys: sessions end with this process')
+  return [randomBytes(KEY_BYTES)]
+}
 
 function decodeKey(text: string): Buffer | undefined {
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex')

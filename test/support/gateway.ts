@@ -28,6 +28,7 @@ export interface GatewayConfig {
   readonly limits?: readonly JsonObject[]
   readonly store?: JsonObject
   readonly admin?: JsonObject | false
+  readonly workers?: number | 'auto'
   readonly telemetry?: JsonObject
 }
 
@@ -61,7 +62,7 @@ export interface SpawnedGateway extends AsyncDisposable {
   stop(): Promise<number | null>
 }
 
-const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
+export const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
 
 /** Starts the built command with this configuration and waits until it is ready. */
 export async function spawnGateway(

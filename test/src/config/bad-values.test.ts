@@ -90,6 +90,13 @@ describe('a bad value is told by what was expected', () => {
       'targets[0].circuitBreaker.ejection',
       'expected a duration above zero',
     ],
+    ['workers: 0', 'workers', 'expected a number from 1 to 256, or "auto"'],
+    ['workers: many', 'workers', 'expected a number from 1 to 256, or "auto"'],
+    [
+      'workers: 2\nlisten: { legacySse: true }',
+      'listen.legacySse',
+      'cannot be served by several "workers": such a session is its stream',
+    ],
     ['sessions: { idleTimeout: soon }', 'sessions.idleTimeout', duration],
     ['sessions: { maxAge: 0s }', 'sessions.maxAge', 'expected a duration above zero'],
     ['sessions: { max: 0 }', 'sessions.max', 'expected at least 1'],

@@ -130,6 +130,7 @@ describe('a configuration', () => {
       authorization: { rules: [], toolScopes: {} },
       attributes: [],
       limits: [],
+      workers: 1,
       kubernetes: {
         address: 'service',
         backends: false,
@@ -258,6 +259,10 @@ telemetry:
     const defaults = { prefix: 'mcp-junction:', timeoutMs: 100, whenDown: 'open' }
     const server = { host: 'h', port: 6379, isTls: false, database: 0 }
     expect(store).toEqual({ redis: { ...server, ...defaults, ...more } })
+  })
+
+  it.each([1, 4, 'auto'] as const)('takes %s as `workers`', async (workers) => {
+    expect((await load(`workers: ${workers}`)).workers).toBe(workers)
   })
 
   it.each(['hex', 'base64', 'base64url'] as const)(

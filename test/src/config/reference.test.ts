@@ -45,6 +45,7 @@ describe('the JSON Schema', () => {
     expect(Object.keys(properties ?? {})).toEqual([
       'listen',
       'admin',
+      'workers',
       'targets',
       'mcpServers',
       'authentication',

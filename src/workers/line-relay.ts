@@ -1,0 +1,20 @@
+/** Passes on what a worker writes in whole lines: those of several, written to one pipe, would run into each other. */
+import { StringDecoder } from 'node:string_decoder'
+
+export class LineRelay {
+  readonly #write: (lines: string) => void
+  readonly #decoder = new StringDecoder('utf8')
+  #rest = ''
+
+  /** `write` is given one line or several, without the end of the last. */
+  constructor(write: (lines: string) => void) {
+    this.#write = write
+  }
+
+  push(chunk: Buffer): void {
+    const text = this.#rest + this.#decoder.write(chunk)
+    const end = text.lastIndexOf('\n')
+    this.#rest = text.slice(end + 1)
+    if (end >= 0) this.#write(text.slice(0, end))
+  }
+}

@@ -1,0 +1,54 @@
+/** What the primary and its workers tell each other. */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { LogLevel } from '../telemetry/log-levels.js'
+
+export interface AdminRequest {
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly remoteAddress: string
+}
+
+/** What a worker needs to begin; the rest it reads from the configuration itself. */
+export interface Orders {
+  readonly worker: number
+  readonly path: string
+  readonly host: string
+  /** The port that the primary listens at. */
+  readonly port: number
+  /** Those of `sessions.keys`, or the one that the primary made, in hex. */
+  readonly keys: readonly string[]
+  readonly logLevel: LogLevel
+}
+
+export type ToWorker =
+  | { readonly kind: 'start'; readonly orders: Orders }
+  /** With the connection. It is answered with `taken`. */
+  | { readonly kind: 'connection' }
+  /** The configuration on disk has changed, and is good. */
+  | { readonly kind: 'reload' }
+  /** The configuration on disk has changed, and cannot be used. */
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'stop' }
+  /** After `stop`: the last connection has been given. */
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'ask'; readonly id: number; readonly request: AdminRequest }
+  | { readonly kind: 'abort'; readonly id: number }
+
+export type Reply =
+  | {
+      readonly kind: 'head'
+      readonly id: number
+      readonly status: number
+      readonly headers: IncomingHttpHeaders
+    }
+  | { readonly kind: 'chunk'; readonly id: number; readonly data: Uint8Array }
+  | { readonly kind: 'end'; readonly id: number; readonly isBroken: boolean }
+
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  /** It cannot begin. */
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'taken' }
+  | Reply

@@ -1,0 +1,264 @@
+/** A gateway of two processes on one port, as docs/reliability.md, "Workers", says it is. */
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import type { JsonObject } from '../../backends/index.js'
+import type { GatewayConfig, SpawnedGateway } from '../support/gateway.js'
+import { CLI, spawnGateway } from '../support/gateway.js'
+import { startLoad } from '../support/marked-load.js'
+import { get, openSession, send } from '../support/raw-client.js'
+import type { Handler } from '../support/upstream-server.js'
+import { echo, startEcho } from '../support/upstream-server.js'
+import { waitUntil } from '../support/wait-until.js'
+
+const BOTH = [1, 2]
+/** Each request on a connection of its own. */
+const APART = { connection: 'close' }
+const child = {
+  name: 'child',
+  stdio: {
+    command: process.execPath,
+    args: [fileURLToPath(new URL('../support/stdio-servers/good.mjs', import.meta.url))],
+    scope: 'shared',
+  },
+}
+
+async function spawnTwo(config: GatewayConfig, ...options: string[]): Promise<SpawnedGateway> {
+  const gateway = await spawnGateway({ workers: 2, admin: { port: 0 }, ...config }, ...options)
+  await ready(gateway)
+  return gateway
+}
+
+const lines = ({ log }: SpawnedGateway, msg: string): JsonObject[] =>
+  log.filter((it) => it['msg'] === msg)
+const adminUrl = (gateway: SpawnedGateway) => String(lines(gateway, 'admin listener')[0]?.['url'])
+const readyz = (gateway: SpawnedGateway) => get(`${adminUrl(gateway)}/readyz`)
+const ready = (gateway: SpawnedGateway) =>
+  waitUntil(async () => (await readyz(gateway)).status === 200, 'all workers to be ready')
+const pids = (gateway: SpawnedGateway): number[] =>
+  lines(gateway, 'worker ready').map((it) => Number(it['pid']))
+const pidOf = (gateway: SpawnedGateway, worker: number): number =>
+  Number(lines(gateway, 'worker ready').findLast((it) => it['worker'] === worker)?.['pid'])
+
+const numbers = (some: readonly JsonObject[]): number[] =>
+  [...new Set(some.map((it) => Number(it['worker'])))].toSorted((one, other) => one - other)
+
+/** Of lines of the log, once all workers have written one. */
+async function workersOf(gateway: SpawnedGateway, msg: string): Promise<number[]> {
+  const seen = () => numbers(lines(gateway, msg))
+  await waitUntil(() => seen().length === BOTH.length, `"${msg}" of both workers`)
+  return seen()
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return false
+  }
+}
+
+describe('workers', () => {
+  it('serve one port together; a session goes on at whichever takes its next connection', async () => {
+    await using upstream = await startEcho()
+    await using gateway = await spawnTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    expect(lines(gateway, 'listening')).toMatchObject([{ workers: 2 }])
+    expect(new Set([...pids(gateway), gateway.process.pid]).size).toBe(3)
+    const session = await openSession(gateway.url, undefined, {}, APART)
+    for (let mark = 0; mark < 10; mark++) {
+      const { json } = await session.call('a__echo', { mark })
+      expect(JSON.stringify(json)).toContain(`\\"mark\\":${mark}`)
+    }
+    const served = () => lines(gateway, 'request').filter((it) => it['method'] === 'tools/call')
+    await waitUntil(() => served().length === 10, 'the calls in the log')
+    expect(numbers(served())).toEqual(BOTH)
+    expect(new Set(served().map((it) => it['session'])).size).toBe(1)
+  })
+
+  it('have child processes of their own', async () => {
+    await using gateway = await spawnTwo({ targets: [child] })
+    const session = await openSession(gateway.url, undefined, {}, APART)
+    const seen = new Set<string>()
+    for (let calls = 0; calls < 10; calls++) seen.add((await session.call('child__pid')).text)
+    expect(JSON.stringify([...seen])).toContain('result')
+    expect(new Set([...seen].map((it) => /"text":"(\d+)"/.exec(it)?.[1])).size).toBe(2)
+  })
+
+  it('are shown by one scrape, each metric described once; by the rest of the admin listener, the first', async () => {
+    await using gateway = await spawnTwo({ targets: [child] })
+    const { text } = await get(`${adminUrl(gateway)}/metrics`)
+    const described = text.split('\n').filter((it) => it.startsWith('# TYPE '))
+    expect(new Set(described).size).toBe(described.length)
+    for (const worker of BOTH) {
+      expect(text).toContain(
+        `mcp_junction_config_reloads_total{worker="${worker}",outcome="applied"}`,
+      )
+      expect(text).toMatch(new RegExp(`process_memory_usage_bytes\\{worker="${worker}".*\\} \\d+`))
+    }
+    const { json: report, headers } = await get(`${adminUrl(gateway)}/api/v1/targets`)
+    expect(report).toMatchObject({ targets: [{ name: 'child' }] })
+    expect(headers['mcp-junction-worker']).toBe('1')
+    expect((await get(`${adminUrl(gateway)}/`)).text).toContain('<html')
+    expect((await get(`${adminUrl(gateway)}/healthz`)).json).toEqual({ status: 'ok' })
+  })
+
+  it('ask for the token of the admin listener, whoever answers, and change their log level together', async () => {
+    const token = 'a-token-of-some-length'
+    await using gateway = await spawnTwo({ targets: [], admin: { port: 0, token } })
+    for (const path of ['/metrics', '/api/v1/status']) {
+      expect((await get(`${adminUrl(gateway)}${path}`)).status).toBe(401)
+    }
+    const headers = { authorization: `Bearer ${token}` }
+    expect((await get(`${adminUrl(gateway)}/metrics`, headers)).status).toBe(200)
+    const level = `${adminUrl(gateway)}/api/v1/log-level`
+    expect((await send('PUT', level, '{"level":"info"}', headers)).status).toBe(200)
+    expect(await workersOf(gateway, 'log level set')).toEqual(BOTH)
+  })
+
+  it('take over a changed configuration, each; what cannot be used none does', async () => {
+    await using upstream = await startEcho()
+    const target = (name: string) => ({ name, mcp: { url: upstream.url } })
+    const admin = { port: 0 }
+    await using gateway = await spawnTwo({ targets: [target('a')] })
+    await gateway.reconfigure('{"targets": [')
+    await waitUntil(() => lines(gateway, 'configuration refused').length > 0, 'the refusal')
+    await gateway.reconfigure({ workers: 2, admin, targets: [target('b')] })
+    expect(await workersOf(gateway, 'configuration applied')).toEqual(BOTH)
+    await gateway.reconfigure({ workers: 3, admin, targets: [target('b')] })
+    const warned = () => lines(gateway, 'changed sections that need a restart')
+    await waitUntil(() => warned().length > 0, 'the warning')
+    expect(warned()).toMatchObject([{ sections: ['workers'] }])
+    const session = await openSession(gateway.url, undefined, {}, APART)
+    for (let calls = 0; calls < 4; calls++) {
+      expect((await session.call('b__echo')).json).toMatchObject({ result: {} })
+    }
+    const { text } = await get(`${adminUrl(gateway)}/metrics`)
+    for (const worker of BOTH) {
+      const refused = `mcp_junction_config_reloads_total{worker="${worker}",outcome="refused"} 1`
+      expect(text).toContain(refused)
+    }
+  })
+
+  it('look at the configuration at SIGHUP', async () => {
+    await using upstream = await startEcho()
+    await using gateway = await spawnTwo({ targets: [] }, '--no-watch')
+    const targets = [{ name: 'a', mcp: { url: upstream.url } }]
+    await gateway.reconfigure({ workers: 2, admin: { port: 0 }, targets })
+    gateway.process.kill('SIGHUP')
+    expect(await workersOf(gateway, 'configuration applied')).toEqual(BOTH)
+  })
+})
+
+describe('a worker that is killed', () => {
+  it('under load takes the calls that ran there with it, and no others; another takes its place', async () => {
+    await using upstream = await startEcho()
+    await using gateway = await spawnTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    const pace = { clients: 8, callsPerSecond: 100 }
+    await using load = await startLoad([gateway.url], ['a__echo'], pace)
+    await waitUntil(() => load.outcomes.length > 50, 'some load')
+    const killedAt = performance.now()
+    process.kill(pidOf(gateway, 1), 'SIGKILL')
+    await waitUntil(() => lines(gateway, 'worker died; another takes its place').length > 0, 'news')
+    const knownAt = performance.now()
+    await waitUntil(() => lines(gateway, 'worker ready').length === 3, 'another worker')
+    await ready(gateway)
+    const before = load.outcomes.length
+    await waitUntil(() => load.outcomes.length > before + 100, 'more load')
+    await load.stop()
+    const failed = load.outcomes.filter((it) => it.failure !== undefined)
+    const elsewhere = failed.filter((it) => it.endedAt < killedAt || it.begunAt > knownAt)
+    expect(elsewhere).toEqual([])
+    expect((await load.onceEach()).filter((it) => it.failure !== undefined)).toEqual([])
+    expect(upstream.asked('tools/call').length).toBeGreaterThan(150)
+    const { text } = await get(`${adminUrl(gateway)}/metrics`)
+    expect(text).toContain('{worker="1"')
+  })
+
+  it('leaves the gateway out of service until it is replaced, and its sessions to the others', async () => {
+    await using upstream = await startEcho()
+    await using gateway = await spawnTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    const session = await openSession(gateway.url, undefined, {}, APART)
+    process.kill(pidOf(gateway, 1), 'SIGKILL')
+    await waitUntil(async () => (await readyz(gateway)).status === 503, 'the news')
+    expect((await readyz(gateway)).json).toMatchObject({
+      workers: [{ worker: 1 }, { ready: true }],
+    })
+    for (let calls = 0; calls < 4; calls++) {
+      expect((await session.call('a__echo')).json).toMatchObject({ result: {} })
+    }
+    await ready(gateway)
+    expect(pidOf(gateway, 1)).not.toBe(pids(gateway)[0])
+  })
+})
+
+describe('a gateway with workers that is told to stop', () => {
+  it('loses no call, and exits with 0', async () => {
+    let release: () => void = () => undefined
+    const released = new Promise<void>((resolve) => (release = resolve))
+    const held: Handler = async (params) => {
+      await released
+      return echo(params, {} as never)
+    }
+    await using upstream = await startEcho({ handlers: { 'tools/call': held } })
+    await using gateway = await spawnTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    const session = await openSession(gateway.url, undefined, {}, APART)
+    const calls = Array.from({ length: 20 }, (_, mark) => session.call('a__echo', { mark }))
+    await waitUntil(() => upstream.asked('tools/call').length === 20, 'the calls to arrive')
+    const stopped = gateway.stop()
+    await waitUntil(() => lines(gateway, 'stopping').length > 0, 'the signal')
+    expect((await readyz(gateway)).json).toMatchObject({ ready: false, isStopping: true })
+    release()
+    for (const { json } of await Promise.all(calls)) expect(json).toMatchObject({ result: {} })
+    expect(await stopped).toBe(0)
+    for (const pid of pids(gateway)) expect(isAlive(pid)).toBe(false)
+    expect(lines(gateway, 'worker died; another takes its place')).toEqual([])
+  })
+
+  it('exits at once when it is told a second time, and its workers with it', async () => {
+    await using gateway = await spawnTwo({
+      targets: [],
+      listen: { port: 0, drain: { delay: '1h' } },
+    })
+    const exited = once(gateway.process, 'exit')
+    gateway.process.kill('SIGTERM')
+    await waitUntil(() => lines(gateway, 'stopping').length > 0, 'the first signal')
+    gateway.process.kill('SIGTERM')
+    expect(await exited).toEqual([1, null])
+    await waitUntil(() => !pids(gateway).some((it) => isAlive(it)), 'the workers to end')
+  })
+
+  it('by `kill -9` takes its workers and their child processes with it', async () => {
+    await using gateway = await spawnTwo({ targets: [child] })
+    const session = await openSession(gateway.url, undefined, {}, APART)
+    const seen = new Set<number>()
+    for (let calls = 0; calls < 4; calls++) {
+      const { text } = await session.call('child__pid')
+      seen.add(Number(/"text":"(\d+)"/.exec(text)?.[1]))
+    }
+    expect([...seen].every((it) => isAlive(it))).toBe(true)
+    await gateway.kill()
+    const all = [...pids(gateway), ...seen]
+    await waitUntil(() => !all.some((it) => isAlive(it)), 'all processes to end')
+  })
+})
+
+describe('a gateway whose workers cannot begin', () => {
+  it('says why, and exits with 1', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'junction-'))
+    const file = join(folder, 'junction.json')
+    const tls = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') }
+    await writeFile(file, JSON.stringify({ workers: 2, admin: false, listen: { port: 0, tls } }))
+    const run = promisify(execFile)(process.execPath, [CLI, 'serve', '--config', file])
+    await expect(run).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^worker \d cannot begin: ENOENT/) as string,
+    })
+    await rm(folder, { recursive: true })
+  })
+})
