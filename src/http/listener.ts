@@ -42,6 +42,11 @@ export interface Listener {
   close(deadlineMs: number): Promise<void>
 }
 
+interface Unused {
+  readonly socket: Socket
+  readonly since: number
+}
+
 /**
  * `place`: the port, or where connections come from.
  * @throws the error of `listen`, such as EADDRINUSE
@@ -71,15 +76,19 @@ export async function listen(
           serverOptions: { ...serverOptions, ...secure },
         })
   ) as Server
-  // Node takes a connection for busy until its first request has come.
-  const unused = new Map<Socket, number>()
+  // Node takes a connection for busy until its first request has come. Under TLS requests show another socket than the
+  // connection's, with the same peer.
+  const unused = new Map<string, Unused>()
   server.on('connection', (socket: Socket) => {
-    unused.set(socket, performance.now())
-    socket.once('close', () => unused.delete(socket))
+    const peer = peerOf(socket)
+    unused.set(peer, { socket, since: performance.now() })
+    socket.once('close', () => {
+      if (unused.get(peer)?.socket === socket) unused.delete(peer)
+    })
   })
   let isDraining = false
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    unused.delete(socket)
+    if (unused.size > 0) unused.delete(peerOf(socket))
     if (isDraining) response.shouldKeepAlive = false
   })
   const entrance =
@@ -106,7 +115,7 @@ export async function listen(
 async function close(
   server: Server,
   entrance: Entrance,
-  unused: ReadonlyMap<Socket, number>,
+  unused: ReadonlyMap<string, Unused>,
   deadlineMs: number,
 ): Promise<void> {
   await entrance.lastTaken()
@@ -116,9 +125,13 @@ async function close(
     // After all that has come has been read, for a request on its way to an idle connection would be lost with it.
     setImmediate(() => server.closeIdleConnections())
     const before = performance.now() - FIRST_REQUEST_MS
-    for (const [socket, since] of unused) if (since < before) socket.destroy()
+    for (const { socket, since } of unused.values()) if (since < before) socket.destroy()
   }, IDLE_SWEEP_MS)
   await closed
   clearInterval(sweep)
   clearTimeout(cut)
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
