@@ -8,6 +8,7 @@ import { Hono } from 'hono'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Readiness } from '../http/health.js'
+import { RefusedError } from '../http/refusal.js'
 import type { Answer, Asked } from './asked.js'
 import { mergedMetrics, mergedReadiness } from './merged.js'
 import type { AdminRequest } from './messages.js'
@@ -27,11 +28,14 @@ export interface AdminFrontParts {
   readonly wanted: number
   readonly ready: () => readonly Answering[]
   readonly isStopping: () => boolean
+  /** A fault of ours, with nothing about it told to whoever asked. */
+  readonly onInternalError: (error: unknown) => void
 }
 
 type Bindings = { Bindings: HttpBindings }
 
-export function createAdminFront({ wanted, ready, isStopping }: AdminFrontParts): Hono<Bindings> {
+export function createAdminFront(parts: AdminFrontParts): Hono<Bindings> {
+  const { wanted, ready, isStopping, onInternalError } = parts
   const app = new Hono<Bindings>()
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
@@ -57,6 +61,11 @@ export function createAdminFront({ wanted, ready, isStopping }: AdminFrontParts)
   app.all('*', async ({ env: { incoming, outgoing } }) => {
     await relay(ready(), incoming, outgoing)
     return RESPONSE_ALREADY_SENT
+  })
+  app.onError((error, c) => {
+    if (error instanceof RefusedError) return c.json({ error: error.message }, 413)
+    onInternalError(error)
+    return c.json({ error: 'internal error in the gateway' }, 500)
   })
   return app
 }

@@ -51,6 +51,7 @@ export async function startPrimary(config: Config, options: PrimaryOptions): Pro
     wanted: count,
     ready: () => crew.ready,
     isStopping: () => isStopping,
+    onInternalError: (error) => logger.error({ err: error }, 'internal error'),
   })
   const admin = await listenForAdmin(config.admin, logger, front)
   const scheme = tls === undefined ? 'http' : 'https'

@@ -1,6 +1,7 @@
 /** HTTP on its way into messages and out of them; what belongs to a connection stays with it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
+import { RefusedError } from '../http/refusal.js'
 import type { Answer } from './asked.js'
 import type { AdminRequest } from './messages.js'
 
@@ -14,14 +15,17 @@ const OF_THE_CONNECTION = new Set([
   'upgrade',
 ])
 
-/** Rejects where the body is too large, or does not come. */
+/**
+ * Rejects where the body does not come.
+ * @throws RefusedError 413
+ */
 export async function readRequest(incoming: IncomingMessage): Promise<AdminRequest> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of incoming) {
     chunks.push(chunk as Buffer)
     bytes += (chunk as Buffer).length
-    if (bytes > MAX_BODY_BYTES) throw new RangeError('the body is too large')
+    if (bytes > MAX_BODY_BYTES) throw new RefusedError(413, 'the body is too large')
   }
   return {
     method: incoming.method ?? 'GET',

@@ -90,6 +90,22 @@ describe('workers', () => {
     expect(new Set([...seen].map((it) => /"text":"(\d+)"/.exec(it)?.[1])).size).toBe(2)
   })
 
+  it('lead an answer that a child process waits for to the worker that has it, when it is sent again', async () => {
+    const program = new URL('../support/stdio-servers/asking.mjs', import.meta.url)
+    const stdio = { command: process.execPath, args: [fileURLToPath(program)] }
+    await using gateway = await spawnTwo({ targets: [{ name: 'a', stdio }] })
+    const session = await openSession(gateway.url, undefined, { elicitation: { form: {} } })
+    for (let calls = 0; calls < 4; calls++) {
+      const call = await session.begin('tools/call', { name: 'a__ask' })
+      await call.next('elicitation/create')
+      const { id = '' } = call.messages.find((it) => it['method'] === 'elicitation/create') ?? {}
+      const answer = () => session.answer(id, { action: 'accept', content: { calls } })
+      await waitUntil(async () => (await answer()).status === 202, 'the answer to be taken')
+      await call.ended
+      expect(JSON.stringify(call.messages.at(-1))).toContain('accept')
+    }
+  })
+
   it('are shown by one scrape, each metric described once; by the rest of the admin listener, the first', async () => {
     await using gateway = await spawnTwo({ targets: [child] })
     const { text } = await get(`${adminUrl(gateway)}/metrics`)
@@ -180,6 +196,21 @@ describe('a worker that is killed', () => {
     expect(text).toContain('{worker="1"')
   })
 
+  it('again and again is waited for, longer each time', async () => {
+    await using gateway = await spawnTwo({ targets: [] })
+    const died = () => lines(gateway, 'worker died; another takes its place')
+    for (let times = 1; times <= 3; times++) {
+      process.kill(pidOf(gateway, 1), 'SIGKILL')
+      await waitUntil(() => died().length === times, 'its end')
+      await waitUntil(() => pids(gateway).length === 2 + times, 'the next')
+    }
+    expect(died()).toMatchObject([
+      { worker: 1, signal: 'SIGKILL', restartMs: 0 },
+      { restartMs: 100 },
+      { restartMs: 200 },
+    ])
+  })
+
   it('leaves the gateway out of service until it is replaced, and its sessions to the others', async () => {
     await using upstream = await startEcho()
     await using gateway = await spawnTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
@@ -218,6 +249,32 @@ describe('a gateway with workers that is told to stop', () => {
     expect(await stopped).toBe(0)
     for (const pid of pids(gateway)) expect(isAlive(pid)).toBe(false)
     expect(lines(gateway, 'worker died; another takes its place')).toEqual([])
+  })
+
+  it('breaks no connection that came before the port was closed', async () => {
+    await using upstream = await startEcho()
+    await using gateway = await spawnTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    const session = await openSession(gateway.url, undefined, {}, APART)
+    let answered = 0
+    const odd: string[] = []
+    let isClosed = false
+    const caller = async (): Promise<void> => {
+      while (!isClosed) {
+        try {
+          const { status } = await session.call('a__echo')
+          if (status === 200) answered++
+          else odd.push(String(status))
+        } catch (error) {
+          isClosed = true
+          if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') odd.push(String(error))
+        }
+      }
+    }
+    const callers = Array.from({ length: 16 }, caller)
+    await waitUntil(() => answered > 100, 'some load')
+    expect(await gateway.stop()).toBe(0)
+    await Promise.all(callers)
+    expect(odd).toEqual([])
   })
 
   it('exits at once when it is told a second time, and its workers with it', async () => {
