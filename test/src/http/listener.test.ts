@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { request } from 'node:https'
 import type { Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { text as readText } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { listen } from '../../../src/http/listener.js'
 import { Authority } from '../../support/certificates.js'
@@ -65,14 +65,15 @@ describe('a listener with a certificate that is closed', () => {
     })
     const settings = { cert: authority.path('server.pem'), key: authority.path('server.key') }
     const tls = { settings, onChange: () => undefined }
-    const { port, close } = await listen(app, '127.0.0.1', 0, tls)
+    const listener = await listen(app, '127.0.0.1', 0, tls)
+    const { port } = listener
     const ca = await authority.read('ca.pem')
     const sent = request({ host: '127.0.0.1', port, ca, agent: false }).end()
-    const answer = once(sent, 'response').then(([response]) => text(response as never))
+    const answer = once(sent, 'response').then(([response]) => readText(response as never))
     await arrived
     const unused = connect(port, '127.0.0.1').resume()
     await once(unused, 'connect')
-    const closed = close(10_000)
+    const closed = listener.close(10_000)
     // Younger than the connection of the request.
     await once(unused, 'close')
     finish()
