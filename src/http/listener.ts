@@ -78,17 +78,19 @@ export async function listen(
   ) as Server
   // Node takes a connection for busy until its first request has come. Under TLS requests show another socket than the
   // connection's, with the same peer.
-  const unused = new Map<string, Unused>()
+  const unused: Map<Socket | string, Unused> = new Map()
+  const keyOf = (socket: Socket): Socket | string =>
+    secure === undefined ? socket : peerOf(socket)
   server.on('connection', (socket: Socket) => {
-    const peer = peerOf(socket)
-    unused.set(peer, { socket, since: performance.now() })
+    const key = keyOf(socket)
+    unused.set(key, { socket, since: performance.now() })
     socket.once('close', () => {
-      if (unused.get(peer)?.socket === socket) unused.delete(peer)
+      if (unused.get(key)?.socket === socket) unused.delete(key)
     })
   })
   let isDraining = false
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    if (unused.size > 0) unused.delete(peerOf(socket))
+    if (unused.size > 0) unused.delete(keyOf(socket))
     if (isDraining) response.shouldKeepAlive = false
   })
   const entrance =
@@ -115,7 +117,7 @@ export async function listen(
 async function close(
   server: Server,
   entrance: Entrance,
-  unused: ReadonlyMap<string, Unused>,
+  unused: ReadonlyMap<Socket | string, Unused>,
   deadlineMs: number,
 ): Promise<void> {
   await entrance.lastTaken()
