@@ -54,6 +54,8 @@ export function throughDoorway(server: Server, doorway: Doorway): Entrance {
     connection.allowHalfOpen = true
     connection.setNoDelay(true)
     server.emit('connection', connection)
+    // It was not to be read before somebody is there who reads it.
+    connection.resume()
   })
   return {
     port: doorway.port,
