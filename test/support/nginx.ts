@@ -46,7 +46,7 @@ http {
   upstream junctions {
     ${balance === 'sessions' ? 'hash $affinity consistent;' : ''}
     ${servers.join('\n    ')}
-    ${keepAlive === 0 ? '' : `keepalive ${keepAlive};`}
+    ${keepAlive === 0 ? '' : `keepalive ${keepAlive}; keepalive_timeout 1s;`}
   }
   server {
     listen 127.0.0.1:${port};
