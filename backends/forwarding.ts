@@ -12,7 +12,7 @@ export interface ForeignRequest {
   /** At the server, with its query; '' for the server's own address. */
   readonly path: string
   readonly headers: NonNullable<Call['headers']>
-  readonly body: Readable | Buffer | undefined
+  readonly body: Buffer | undefined
   readonly subject: SubjectToken | undefined
 }
 

@@ -3,12 +3,11 @@
  * that server, named by its path, used by the method `http`.
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { pipeline, Transform } from 'node:stream'
-import { pipeline as piped } from 'node:stream/promises'
-import type { Backend } from '../../backends/index.js'
+import { pipeline } from 'node:stream/promises'
+import type { Backend, Target } from '../../backends/index.js'
 import { resourceItem } from '../../federation/index.js'
 import { toJsonRpcError } from '../errors.js'
-import { tooLarge } from '../http/body.js'
+import { readBody } from '../http/body.js'
 import { RefusedError } from '../http/refusal.js'
 import type { Terms } from './terms.js'
 
@@ -47,7 +46,7 @@ export function looksLikeMcp({ method, headers }: IncomingMessage): boolean {
 /**
  * Passes a request on and its answer back. `path` is that at the server, '' for the server's own address; `body` what
  * was read already.
- * @throws RefusedError 400, 404 where rules forbid it, 413, 502
+ * @throws RefusedError 400, 404 where rules forbid it, 413, 415 for what is MCP, 502
  */
 export async function passThrough(
   request: IncomingMessage,
@@ -58,27 +57,27 @@ export async function passThrough(
   maxBytes: number,
   body?: Buffer,
 ): Promise<void> {
-  const at = pathAtServer(path, request.url ?? '')
+  const at = path === '' ? ownPath(backend.target) : pathAtServer(path)
   const item = resourceItem(backend.target, at, at)
   if (terms.permit?.allows(item, METHOD, { uri: at }) === false) {
     throw new RefusedError(404, 'there is nothing at this path')
   }
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
   const { method = 'GET', headers } = request
   const query = /\?[^#]*/.exec(request.url ?? '')?.[0] ?? ''
   const hasBody = method !== 'GET' && method !== 'HEAD'
+  const given = body ?? (hasBody ? await readBody(request, maxBytes) : undefined)
+  if (given !== undefined) requireForeign(request, given)
   try {
     const answer = await backend.forward({
       method,
       path: path === '' ? '' : at + query,
       headers,
-      body: body ?? (hasBody ? limited(request, maxBytes) : undefined),
+      body: given,
       subject: terms.subject,
     })
     response.writeHead(answer.status, { ...chosenHeaders(answer.headers), ...HARMLESS })
-    await piped(answer.body, response)
+    await pipeline(answer.body, response)
   } catch (error) {
-    if (error instanceof RefusedError) throw error
     // The client has gone, or the server broke off: there is nobody, or nothing more, to tell.
     if (response.headersSent) return void response.destroy()
     const { message, rpcCode } = toJsonRpcError(error)
@@ -86,12 +85,15 @@ export async function passThrough(
   }
 }
 
+function ownPath({ endpoint }: Target): string {
+  return endpoint.kind === 'http' ? new URL(endpoint.url).pathname : ''
+}
+
 /** What servers may take for a step of a path, or for its end, and rules do not. */
 const READ_IN_TWO_WAYS = /%2f|%5c|%00|\\/i
 
 /** What is behind the server's own path, its steps resolved as the server would. */
-function pathAtServer(path: string, url: string): string {
-  if (path === '') return url.replace(/[?#].*$/, '')
+function pathAtServer(path: string): string {
   if (READ_IN_TWO_WAYS.test(path)) {
     throw new RefusedError(400, 'the path could be read in two ways')
   }
@@ -100,17 +102,28 @@ function pathAtServer(path: string, url: string): string {
   return resolved.pathname
 }
 
-function limited(request: IncomingMessage, maxBytes: number): Transform {
-  let bytes = 0
-  const within = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length
-      if (bytes > maxBytes) done(tooLarge(maxBytes))
-      else done(null, chunk)
-    },
-  })
-  // Whoever reads it hears of its end, good or bad.
-  return pipeline(request, within, () => undefined)
+/**
+ * MCP goes by the way on which tools have rules, limits and scopes, and by no other: whatever path or type it is sent with,
+ * and in whatever form a server might still read it.
+ * @throws RefusedError 415
+ */
+function requireForeign({ headers }: IncomingMessage, body: Buffer): void {
+  const { 'content-encoding': encoding = 'identity', 'content-type': type = '' } = headers
+  if (encoding !== 'identity') throw new RefusedError(415, 'the body must not be encoded')
+  if (/charset\s*=\s*["']?(?!utf-?8\b)/i.test(type)) throw new RefusedError(415, 'use UTF-8')
+  let value: unknown
+  try {
+    value = JSON.parse(body.toString('utf8').replace(/^\ufeff/, ''))
+  } catch {
+    // No JSON, so no JSON-RPC.
+    return
+  }
+  const isMcp = (Array.isArray(value) ? value : [value]).some(
+    (it: unknown) => typeof it === 'object' && it !== null && 'method' in it,
+  )
+  if (isMcp) {
+    throw new RefusedError(415, 'MCP is spoken at the path of the server, as application/json')
+  }
 }
 
 function chosenHeaders(

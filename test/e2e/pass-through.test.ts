@@ -173,6 +173,39 @@ describe('a target with traffic: passThrough', () => {
     expect(site.seen.map((it) => it.url)).toEqual(['/public/a'])
   })
 
+  it('takes no MCP by the way, whatever it is sent as: tools have rules of their own', async () => {
+    await using site = await startSite()
+    await using gateway = await startGateway({
+      targets: [{ name: 'site', mcp: { url: site.url }, traffic: 'passThrough' }],
+      authorization: { rules: [{ deny: 'mcp.tool.name == "echo"' }] },
+    })
+    const call = JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'echo' },
+    })
+    const at = `${gateway.url}/site`
+    const bare = JSON.stringify({ method: 'tools/call', params: { name: 'echo' } })
+    const cases: [path: string, body: string, type: string][] = [
+      ['/mcp', call, 'application/json'],
+      ['/MCP/', call, 'application/json'],
+      ['/%6dcp', call, 'text/plain'],
+      ['', call, 'text/plain'],
+      ['', bare, 'application/json'],
+      ['/mcp', `[${call}]`, 'application/json'],
+      ['/mcp', `\ufeff${call}`, 'application/json'],
+      ['/mcp', call, 'application/json; charset=utf-16le'],
+    ]
+    for (const [path, body, type] of cases) {
+      const { status } = await send('POST', at + path, body, { 'content-type': type })
+      expect([path, body, type, status]).toEqual([path, body, type, 415])
+    }
+    const encoded = { 'content-type': 'text/plain', 'content-encoding': 'gzip' }
+    expect((await send('POST', `${at}/mcp`, 'x', encoded)).status).toBe(415)
+    expect(site.seen).toEqual([])
+  })
+
   it('is the exception: others take nothing, and neither does the path of all', async () => {
     await using site = await startSite()
     await using gateway = await startGateway({
