@@ -47,6 +47,12 @@ export class BackendCredentialsError extends BackendError {
   readonly code = 'ERR_BACKEND_CREDENTIALS'
 }
 
+/** What a server means by HTTP 401. What it wants instead is between it and us. */
+export function credentialsRefused(target: TargetName): BackendCredentialsError {
+  const message = 'it does not accept the credentials that it is shown (HTTP 401)'
+  return new BackendCredentialsError(target, message)
+}
+
 /** The server no longer knows our session. It refused the request at the door, so the request did not run. */
 export class UpstreamSessionLostError extends BackendError {
   readonly code = 'ERR_UPSTREAM_SESSION_LOST'

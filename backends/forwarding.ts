@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Pool } from 'undici'
 import type { Call, SubjectToken } from './call.js'
 import { forwardedHeaders } from './credentials.js'
-import { BackendCredentialsError, BackendUnreachableError } from './errors.js'
+import { BackendUnreachableError, credentialsRefused } from './errors.js'
 import { networkReason } from './http-response.js'
 import type { Target } from './target.js'
 
@@ -64,8 +64,7 @@ export async function forward(
     })
     if (statusCode !== 401) return { status: statusCode, headers, body }
     await body.dump()
-    const message = 'it does not accept the credentials that it is shown (HTTP 401)'
-    throw new BackendCredentialsError(target.name, message)
+    throw credentialsRefused(target.name)
   } catch (error) {
     // Those of the network have no prefix, as ours and Node's own have.
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'ERR_'

@@ -1,9 +1,9 @@
 /** Reads one HTTP answer of an upstream server: JSON, an event stream, or what should not have come. */
 import type { Dispatcher } from 'undici'
 import {
-  BackendCredentialsError,
   BackendProtocolError,
   BackendUnreachableError,
+  credentialsRefused,
   reasonOf,
   isBackendError,
   UpstreamSessionLostError,
@@ -178,9 +178,8 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
   /** A status that says no. A JSON-RPC error in the body is the better answer where it names our request. */
   #refused(): void {
     if (this.#status === 401) {
-      // What it wants instead is between it and us: its challenge would send the client to get tokens for it.
-      const message = 'it does not accept the credentials that it is shown (HTTP 401)'
-      const error = new BackendCredentialsError(this.#target, message)
+      // Its challenge would send the client to get tokens for it.
+      const error = credentialsRefused(this.#target)
       return this.#settle(() => this.#exchange.onError(error))
     }
     let error: Message | undefined

@@ -2,7 +2,8 @@
 import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
 
-const httpUrl = z
+/** An address that the gateway itself asks, or that it names to others. */
+export const httpUrlSchema = z
   .string()
   .refine((it) => URL.canParse(it) && /^https?:$/.test(new URL(it).protocol), 'expected a URL')
 
@@ -18,8 +19,8 @@ const privateKey = z.string().refine((pem) => {
 const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'expected one scope, without spaces')
 
 const clientFields = {
-  tokenUrl: httpUrl.optional().describe('Where tokens are had.'),
-  issuer: httpUrl
+  tokenUrl: httpUrlSchema.optional().describe('Where tokens are had.'),
+  issuer: httpUrlSchema
     .optional()
     .describe(
       'Whose metadata says where (RFC 8414, OpenID Connect Discovery); instead of `tokenUrl`.',
@@ -42,7 +43,7 @@ const clientFields = {
     .min(1)
     .optional()
     .describe('`audience` to ask for, where the server wants one.'),
-  resource: httpUrl.optional().describe('`resource` to ask for (RFC 8707).'),
+  resource: httpUrlSchema.optional().describe('`resource` to ask for (RFC 8707).'),
 }
 
 const ONE_WAY = 'expected exactly one of "tokenUrl" and "issuer"'

@@ -1,6 +1,6 @@
 /** The section `authentication`: whom the gateway believes. */
 import { z } from 'zod'
-import { durationSchema } from '../../backends/index.js'
+import { durationSchema, httpUrlSchema } from '../../backends/index.js'
 import { scopeSchema } from './tool-scopes.js'
 
 /** Asymmetric ones alone: a key that verifies must not be able to sign. */
@@ -22,13 +22,11 @@ const MIN_KEY = 16
 
 const anyValue = z.unknown().meta({ title: 'value' })
 
-const httpUrl = z
-  .string()
-  .refine((it) => URL.canParse(it) && /^https?:$/.test(new URL(it).protocol), 'expected a URL')
-
 const jwksSchema = z
   .strictObject({
-    url: httpUrl.optional().describe('Where the issuer publishes its keys; read again as needed.'),
+    url: httpUrlSchema
+      .optional()
+      .describe('Where the issuer publishes its keys; read again as needed.'),
     file: z.string().min(1).optional().describe('A file with the keys.'),
     inline: z
       .strictObject({
@@ -106,13 +104,13 @@ export const authenticationSchema = z
       .describe('Keys that are accepted, as `Authorization: Bearer` or `X-Api-Key`.'),
     resourceMetadata: z
       .strictObject({
-        resource: httpUrl
+        resource: httpUrlSchema
           .optional()
           .describe(
             "The gateway's own address as clients know it, e.g. https://mcp.example.com/mcp. Default: made from the request.",
           ),
         authorizationServers: z
-          .array(httpUrl)
+          .array(httpUrlSchema)
           .optional()
           .describe('Where clients get tokens. Default: the issuers.'),
         scopesSupported: z
