@@ -66,15 +66,13 @@ export {
   valueAt,
 } from './wire/modern.js'
 export type { JsonObject, JsonValue, RawObject } from './wire/raw-json.js'
+export { MalformedJsonError, rawElements, requireDistinctKeys } from './wire/json-text.js'
 export {
   EMPTY_OBJECT,
   isJsonObject,
   joinMembers,
-  MalformedJsonError,
   RawJson,
-  rawElements,
   rawMembers,
-  requireDistinctKeys,
   withMembers,
   withMeta,
 } from './wire/raw-json.js'

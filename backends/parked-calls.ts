@@ -10,14 +10,8 @@ import type { Target } from './target.js'
 import type { UpstreamClient } from './upstream-client.js'
 import { ErrorCode, JsonRpcError, resultText } from './wire/json-rpc.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
-import {
-  isJsonObject,
-  joinMembers,
-  RawJson,
-  rawElements,
-  rawMembers,
-  withMembers,
-} from './wire/raw-json.js'
+import { rawElements } from './wire/json-text.js'
+import { isJsonObject, joinMembers, RawJson, rawMembers, withMembers } from './wire/raw-json.js'
 
 /** Calls of one backend waiting at once; what goes beyond is not asked. */
 const MAX_PARKED = 1_000

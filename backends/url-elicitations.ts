@@ -8,7 +8,8 @@ import type { Caller, CallerNotification, CallNotification } from './call.js'
 import type { Target } from './target.js'
 import { ErrorCode, JsonRpcError } from './wire/json-rpc.js'
 import type { JsonObject, JsonValue, RawObject } from './wire/raw-json.js'
-import { isJsonObject, RawJson, rawElements, rawMembers, withMembers } from './wire/raw-json.js'
+import { rawElements } from './wire/json-text.js'
+import { isJsonObject, RawJson, rawMembers, withMembers } from './wire/raw-json.js'
 
 const MAX_REMEMBERED = 1_000
 

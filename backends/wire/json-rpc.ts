@@ -4,15 +4,8 @@
  */
 import { reasonOf } from '../errors.js'
 import type { JsonObject, JsonValue, RawObject } from './raw-json.js'
-import {
-  EMPTY_OBJECT,
-  isJsonObject,
-  MalformedJsonError,
-  RawJson,
-  rawElements,
-  rawMembers,
-  requireFlat,
-} from './raw-json.js'
+import { EMPTY_OBJECT, isJsonObject, RawJson, rawMemberOf, requireFlat } from './raw-json.js'
+import { MalformedJsonError, rawElements } from './json-text.js'
 
 export type RequestId = string | number
 
@@ -196,7 +189,7 @@ function rawMember(
   const member = value[key]
   if (!isJsonObject(member)) return EMPTY_OBJECT
   return orRefuse(refuse, () => {
-    if (text !== undefined) return RawJson.fromText(rawMembers(text).get(key) ?? '{}', member)
+    if (text !== undefined) return RawJson.fromText(rawMemberOf(text, key) ?? '{}', member)
     requireFlat(member)
     return RawJson.fromValue(member)
   })
@@ -219,7 +212,7 @@ function idOf(value: JsonObject): RequestId | undefined {
 function errorOf(error: RawObject, refuse: (why: string) => never): JsonRpcError {
   const { code, message, data } = error.value
   const raw =
-    data === undefined ? undefined : orRefuse(refuse, () => rawMembers(error.text).get('data'))
+    data === undefined ? undefined : orRefuse(refuse, () => rawMemberOf(error.text, 'data'))
   return new JsonRpcError(
     Number.isSafeInteger(code) ? (code as number) : ErrorCode.InternalError,
     typeof message === 'string' ? message : 'the peer gave no message',

@@ -45,7 +45,34 @@ describe('raw JSON', () => {
     )
     const after = withMembers(before, { name: '"b"', added: 'true' })
     expect(after.text).toBe(
-      '{"big":12345678901234567890,"one":1.0,"name":"b","odd":"\\u00e9\\/","added":true}',
+      '{"big": 12345678901234567890, "one": 1.0, "name": "b", "odd": "\\u00e9\\/","added":true}',
+    )
+  })
+
+  it('changes members as a model of plain objects does, in its text as in its value', () => {
+    const change = fc.option(
+      json.map((value) => JSON.stringify(value)),
+      { nil: undefined },
+    )
+    const key = fc.oneof(fc.constantFrom('a', 'b', '__proto__'), fc.string())
+    const objects = fc.dictionary(key, json, { noNullPrototype: true })
+    fc.assert(
+      fc.property(objects, fc.dictionary(key, change), fc.boolean(), (object, changes, isKnown) => {
+        const wanted = Object.entries(object as JsonObject).filter(
+          ([name]) => !Object.hasOwn(changes, name) || changes[name] !== undefined,
+        )
+        const expected = new Map(wanted)
+        for (const [name, text] of Object.entries(changes)) {
+          if (text !== undefined) expected.set(name, JSON.parse(text) as JsonValue)
+        }
+        for (const text of [JSON.stringify(object), spaced(object as JsonObject)]) {
+          const value = isKnown ? (JSON.parse(text) as JsonObject) : undefined
+          const after = withMembers(RawJson.fromText(text, value), changes)
+          const entries = Object.entries(JSON.parse(after.text) as JsonObject)
+          expect(new Map(entries)).toEqual(expected)
+          expect(new Map(Object.entries(after.value))).toEqual(expected)
+        }
+      }),
     )
   })
 
