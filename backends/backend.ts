@@ -73,6 +73,7 @@ export class Backend {
       open: (key, capabilities, sessionListener, account, place) =>
         this.#open(key, capabilities, sessionListener, account, place),
       monitor: () => this.#monitor.soon(),
+      monitorNow: () => this.#monitor.client,
       era: () => this.#monitor.era,
       timeoutMs: target.timeouts.openMs,
     })
@@ -168,10 +169,10 @@ export class Backend {
     await this.close()
   }
 
-  async #translated(call: Call): Promise<RawObject> {
+  #translated(call: Call): Promise<RawObject> {
     if (!mayConcernTask(call)) return this.#calls.send(call)
     const translated = translateTaskCall(call, this.target.name, this.#context.taskIds)
-    return translated.exposed(await this.#calls.send(translated.call))
+    return this.#calls.send(translated.call).then(translated.exposed)
   }
 
   /**

@@ -61,7 +61,8 @@ export class CallSender {
       const { breaks } = this.#breaker
       let client: UpstreamClient | undefined
       try {
-        client = await this.#sessions.get(call.caller)
+        const session = this.#sessions.get(call.caller)
+        client = session instanceof Promise ? await session : session
         if (mayHearUnasked(call)) await client.listen()
         const result = await this.#request(client, call, attempts?.leftMs ?? timeoutMs)
         this.#breaker.succeeded()

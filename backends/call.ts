@@ -136,7 +136,7 @@ export interface Call {
   readonly params: RawObject
   readonly caller: Caller
   /** For `tools/call`. */
-  readonly tool?: ToolTraits
+  readonly tool?: ToolTraits | undefined
   /** Those of the caller's request; a server gets what its target names of them, and nothing else. */
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>
   /** Hears where the call goes. */

@@ -37,6 +37,8 @@ export interface SessionOpener {
   ): Promise<UpstreamClient>
   /** The backend's own session, once it is there. */
   monitor(): Promise<UpstreamClient>
+  /** The same where it is there. */
+  monitorNow(): UpstreamClient | undefined
   /** What the server turned out to speak. */
   era(): Era
   readonly timeoutMs: number
@@ -71,11 +73,12 @@ export class CallerSessions {
     this.#opener = opener
   }
 
-  /** The caller's session, opened if need be. */
-  get(caller: Caller): Promise<UpstreamClient> {
+  /** The caller's session: at once where it is open, else opened. */
+  get(caller: Caller): UpstreamClient | Promise<UpstreamClient> {
     const key = this.#keyOf(caller)
     this.#use(key, caller)
-    return this.#session(key)
+    const open = key === MONITOR ? this.#opener.monitorNow() : this.openClient(key)
+    return open ?? this.#session(key)
   }
 
   /** A session that is open already. */

@@ -3,7 +3,9 @@
  * of what the gateway can do, most of it in collecting their weak references (`npm run bench`, Node 20).
  */
 export class Cancellation {
-  readonly #listeners = new Set<() => void>()
+  /** Made with the second listener, as most calls have one. */
+  #listeners: Set<() => void> | undefined
+  #first: (() => void) | undefined
   #isCancelled = false
 
   get isCancelled(): boolean {
@@ -14,16 +16,21 @@ export class Cancellation {
   cancel(): void {
     if (this.#isCancelled) return
     this.#isCancelled = true
-    for (const listener of this.#listeners) listener()
-    this.#listeners.clear()
+    const first = this.#first
+    this.#first = undefined
+    first?.()
+    for (const listener of this.#listeners ?? []) listener()
+    this.#listeners = undefined
   }
 
   /** Calls `listener` when cancelled, and not for what has been cancelled before. */
   add(listener: () => void): void {
-    this.#listeners.add(listener)
+    if (this.#first === undefined || this.#first === listener) this.#first = listener
+    else (this.#listeners ??= new Set()).add(listener)
   }
 
   delete(listener: () => void): void {
-    this.#listeners.delete(listener)
+    if (this.#first === listener) this.#first = undefined
+    else this.#listeners?.delete(listener)
   }
 }

@@ -4,7 +4,8 @@
  * is never sent again. Only a server that numbers its events can be come back to.
  */
 import { afterRunning, BackendUnreachableError } from './errors.js'
-import type { Exchange } from './transport.js'
+import type { Exchange, Sent } from './transport.js'
+import { SETTLED } from './transport.js'
 import type { Message } from './wire/json-rpc.js'
 
 const DEFAULT_RETRY_MS = 1_000
@@ -13,13 +14,13 @@ const LONGEST_RETRY_MS = 30_000
 /** Times in a row that a server may be come back to and say nothing. */
 const MAX_ATTEMPTS = 10
 
-/** Sends one request, with the id of the last event seen where it is one to go on. Returns the way to give it up. */
-type Send = (exchange: Exchange, lastEventId: string | undefined) => () => void
+/** Sends one request, with the id of the last event seen where it is one to go on. */
+type Send = (exchange: Exchange, lastEventId: string | undefined) => Sent
 
-export class ResumingExchange implements Exchange {
+export class ResumingExchange implements Exchange, Sent {
   readonly #exchange: Exchange
   readonly #send: Send
-  #stop: () => void
+  #sent = SETTLED
   #timer: NodeJS.Timeout | undefined
   #lastEventId = ''
   #retryMs = DEFAULT_RETRY_MS
@@ -30,14 +31,13 @@ export class ResumingExchange implements Exchange {
   constructor(exchange: Exchange, send: Send) {
     this.#exchange = exchange
     this.#send = send
-    this.#stop = () => undefined
-    this.#stop = send(this, undefined)
+    this.#sent = send(this, undefined)
   }
 
   stop(): void {
     clearTimeout(this.#timer)
     this.#isAnswered = true
-    this.#stop()
+    this.#sent.stop()
   }
 
   onEvent(id: string | undefined, retryMs: number | undefined): void {
@@ -71,7 +71,7 @@ export class ResumingExchange implements Exchange {
     if (this.#isAnswered || this.#lastEventId === '' || this.#attempts >= MAX_ATTEMPTS) return false
     this.#attempts++
     this.#timer = setTimeout(() => {
-      this.#stop = this.#send(this, this.#lastEventId)
+      this.#sent = this.#send(this, this.#lastEventId)
     }, this.#retryMs)
     return true
   }

@@ -15,8 +15,8 @@ import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import { ResumingExchange } from './http-resumption.js'
 import type { Target } from './target.js'
-import type { Channel, Exchange, Transport } from './transport.js'
-import { NO_EXTRAS } from './transport.js'
+import type { Channel, Exchange, Transport, Sent } from './transport.js'
+import { NO_EXTRAS, SETTLED } from './transport.js'
 
 const ACCEPT_BOTH = 'application/json, text/event-stream'
 
@@ -35,6 +35,10 @@ export class HttpTransport implements Transport {
   readonly #exchanges: HttpExchanges
   #sessionId: string | undefined
   #protocolVersion: string | undefined
+  /** Takes over the id that the server gives the session. */
+  readonly #adopt = (id: string): void => {
+    this.#sessionId ??= id
+  }
   #closed = false
   #listening: Promise<void> | undefined
   /** Whether the GET stream has been open before. */
@@ -68,13 +72,12 @@ export class HttpTransport implements Transport {
     return transport
   }
 
-  send(text: string, exchange: Exchange, extras = NO_EXTRAS): () => void {
-    const resuming = new ResumingExchange(exchange, (it, lastEventId) =>
+  send(text: string, exchange: Exchange, extras = NO_EXTRAS): Sent {
+    return new ResumingExchange(exchange, (it, lastEventId) =>
       lastEventId === undefined
         ? this.#post(text, it, extras)
         : this.#get(it, lastEventId, true, extras.subject),
     )
-    return () => resuming.stop()
   }
 
   notify(text: string): Promise<void> {
@@ -131,7 +134,7 @@ export class HttpTransport implements Transport {
     return headers
   }
 
-  #post(text: string, exchange: Exchange, extras = NO_EXTRAS): () => void {
+  #post(text: string, exchange: Exchange, extras = NO_EXTRAS): Sent {
     const own = this.#headers(ACCEPT_BOTH)
     const headers = own
     for (const name in extras.headers) headers[name] ??= extras.headers[name] ?? ''
@@ -145,8 +148,8 @@ export class HttpTransport implements Transport {
     lastEventId: string,
     isOneAnswer: boolean,
     subject?: SubjectToken,
-  ): () => void {
-    if (this.#closed) return () => undefined
+  ): Sent {
+    if (this.#closed) return SETTLED
     const headers = this.#headers('text/event-stream')
     if (lastEventId !== '') headers['last-event-id'] = lastEventId
     return this.#dispatch('GET', headers, null, isOneAnswer, exchange, subject)
@@ -160,14 +163,14 @@ export class HttpTransport implements Transport {
     exchange: Exchange,
     subject?: SubjectToken,
     isCall = false,
-  ): () => void {
+  ): Sent {
     const options = {
       target: this.#target.name,
       isOneAnswer,
       subject,
       isCall,
       hasSession: this.#sessionId !== undefined,
-      onSessionId: (id: string) => (this.#sessionId ??= id),
+      onSessionId: this.#adopt,
     }
     return this.#exchanges.send({ method, path: this.#path, headers, body }, options, exchange)
   }

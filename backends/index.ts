@@ -27,6 +27,7 @@ export { CallCancelledError, isBackendError, reasonOf, StatefulSessionLostError 
 export { httpUrlSchema } from './oauth/settings.js'
 export type { LogLevel } from './log-level.js'
 export { isLogLevel, isWantedLevel } from './log-level.js'
+export type { Membership } from './members.js'
 export { Members } from './members.js'
 export { probeBackend } from './probe.js'
 export type { BackendState } from './monitor.js'

@@ -15,6 +15,7 @@ import {
 import type { LogLevel } from './log-level.js'
 import { forwardedHeaders } from './credentials.js'
 import type { Pending, RequestOptions } from './pending-requests.js'
+import { PendingExchange } from './pending-exchange.js'
 import { PendingRequests } from './pending-requests.js'
 import { RunningTasks } from './running-tasks.js'
 import type { ClientListener, ServerDescription } from './server-description.js'
@@ -24,7 +25,7 @@ import { refusalOf } from './server-requests.js'
 import type { Target } from './target.js'
 import { isTaskCall, madeTask } from './task-calls.js'
 import { withTraceHeaders } from './trace-headers.js'
-import type { Channel, Exchange, OpenTransport, Transport } from './transport.js'
+import type { Channel, OpenTransport, Transport } from './transport.js'
 import type { Introduction, UpstreamClient } from './upstream-client.js'
 import { UrlElicitations } from './url-elicitations.js'
 import type {
@@ -156,10 +157,12 @@ export class LegacyClient implements UpstreamClient {
     await this.#transport?.listen()
   }
 
-  async request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
+  readonly #hears = (message: Message, asker: Pending): void => this.#receive(message, asker)
+
+  request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     const transport = this.#transport
     if (transport === undefined || this.#closeReason !== undefined || this.#isFinishing) {
-      throw beforeSending(this.#closeReason ?? this.#closedByUs())
+      return Promise.reject(beforeSending(this.#closeReason ?? this.#closedByUs()))
     }
     return this.#pending.open(options, timeoutMs, (pending) => {
       const text = requestText(pending.id, options.method, paramsWithToken(options, pending.id))
@@ -167,7 +170,11 @@ export class LegacyClient implements UpstreamClient {
       const headers = withTraceHeaders(forwarded, options.trace)
       const { subject } = options
       const isCall = options.caller !== undefined
-      return transport.send(text, this.#exchange(pending), { headers, subject, isCall })
+      return transport.send(text, new PendingExchange(pending, this.#pending, this.#hears), {
+        headers,
+        subject,
+        isCall,
+      })
     })
   }
 
@@ -241,20 +248,6 @@ export class LegacyClient implements UpstreamClient {
       onClose: (reason) => {
         if (this.#end(reason)) this.#listener.onClose(reason)
       },
-    }
-  }
-
-  #exchange(pending: Pending): Exchange {
-    return {
-      onMessage: (message) => this.#receive(message, pending),
-      room: () => pending.call.room?.(),
-      onEnd: () => {
-        // Every answer ends; an error made for each would cost a tenth of what the gateway can do.
-        if (this.#pending.get(pending.id) !== pending) return
-        const message = 'the server ended its answer without a result'
-        this.#pending.fail(pending, new BackendProtocolError(this.#target.name, message))
-      },
-      onError: (error) => this.#pending.fail(pending, error),
     }
   }
 
@@ -358,7 +351,7 @@ export class LegacyClient implements UpstreamClient {
     if (method === 'tools/call' && params.value['task'] !== undefined) {
       return this.#tasks.forsake(pending.id)
     }
-    pending.stopListening()
+    pending.sent.stop()
     // 2025-11-25 basic/utilities/cancellation: `initialize` must not be cancelled.
     if (method === 'initialize') return
     const cancelled = RawJson.fromValue<JsonObject>({

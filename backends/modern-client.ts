@@ -15,13 +15,14 @@ import {
 } from './errors.js'
 import { ModernListening } from './modern-listening.js'
 import type { Pending, RequestOptions } from './pending-requests.js'
+import { PendingExchange } from './pending-exchange.js'
 import { PendingRequests } from './pending-requests.js'
 import type { ClientListener, ServerDescription } from './server-description.js'
 import { LIST_CHANGED } from './server-description.js'
 import { extendsTasks, modernCapabilities } from './server-requests.js'
 import type { Target } from './target.js'
 import { withTraceHeaders } from './trace-headers.js'
-import type { Channel, Exchange, OpenTransport, Transport } from './transport.js'
+import type { Channel, Exchange, OpenTransport, Sent, Transport } from './transport.js'
 import type { Introduction, UpstreamClient } from './upstream-client.js'
 import type { Message, NotificationMessage } from './wire/json-rpc.js'
 import { ErrorCode, JsonRpcError, notificationText, requestText } from './wire/json-rpc.js'
@@ -94,6 +95,8 @@ export class ModernClient implements UpstreamClient {
     return this.#server
   }
 
+  readonly #hears = (message: Message, asker: Pending): void => this.#receive(message, asker)
+
   async request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     const transport = this.#transport
     if (transport === undefined || this.#closeReason !== undefined || this.#isFinishing) {
@@ -107,7 +110,11 @@ export class ModernClient implements UpstreamClient {
       const headers = { ...extra, ...headersOf(options) }
       const { subject } = options
       const isCall = options.caller !== undefined
-      return transport.send(text, this.#exchange(pending), { headers, subject, isCall })
+      return transport.send(text, new PendingExchange(pending, this.#pending, this.#hears), {
+        headers,
+        subject,
+        isCall,
+      })
     })
     return this.#neutral(result, options)
   }
@@ -227,14 +234,16 @@ export class ModernClient implements UpstreamClient {
     return this.#listening
   }
 
-  #sendListen(id: string, filter: JsonObject, exchange: Exchange): () => void {
+  #sendListen(id: string, filter: JsonObject, exchange: Exchange): Sent {
     const method = 'subscriptions/listen'
     const options = { method, params: RawJson.fromValue<JsonObject>({ notifications: filter }) }
     const text = requestText(id, method, this.#stamped(options, id))
-    const stop = this.#transport?.send(text, exchange, { headers: headersOf(options) })
-    return () => {
-      stop?.()
-      this.#tellCancelled(id)
+    const sent = this.#transport?.send(text, exchange, { headers: headersOf(options) })
+    return {
+      stop: () => {
+        sent?.stop()
+        this.#tellCancelled(id)
+      },
     }
   }
 
@@ -244,21 +253,6 @@ export class ModernClient implements UpstreamClient {
       onNoise: (what) => this.#listener.onNoise(what),
       onGap: () => undefined,
       onClose: (reason) => this.#lost(reason),
-    }
-  }
-
-  #exchange(pending: Pending): Exchange {
-    return {
-      onMessage: (message) => this.#receive(message, pending),
-      room: () => pending.call.room?.(),
-      onEnd: () => {
-        if (this.#pending.get(pending.id) !== pending) return
-        this.#pending.fail(
-          pending,
-          this.#protocolError('the server ended its answer without a result'),
-        )
-      },
-      onError: (error) => this.#pending.fail(pending, error),
     }
   }
 
@@ -315,7 +309,7 @@ export class ModernClient implements UpstreamClient {
 
   /** Over HTTP the end of the request says it; on a channel shared by all it has to be said. */
   #abandoned(pending: Pending, reason: Error): void {
-    pending.stopListening()
+    pending.sent.stop()
     this.#tellCancelled(
       pending.id,
       reason instanceof CallCancelledError ? reason.message : reasonOf(reason),

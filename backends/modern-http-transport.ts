@@ -5,7 +5,7 @@
 import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import type { Target } from './target.js'
-import type { Exchange, Transport } from './transport.js'
+import type { Exchange, Transport, Sent } from './transport.js'
 import { NO_EXTRAS } from './transport.js'
 import { MODERN_VERSION } from './wire/modern.js'
 
@@ -23,11 +23,7 @@ export class ModernHttpTransport implements Transport {
     this.#path = pathname + search
   }
 
-  send(
-    text: string,
-    exchange: Exchange,
-    { headers, subject, isCall = false } = NO_EXTRAS,
-  ): () => void {
+  send(text: string, exchange: Exchange, { headers, subject, isCall = false } = NO_EXTRAS): Sent {
     const request = {
       method: 'POST',
       path: this.#path,

@@ -7,7 +7,8 @@
 import { BackOff } from './back-off.js'
 import { Echoes } from './echoes.js'
 import { BackendUnreachableError } from './errors.js'
-import type { Exchange } from './transport.js'
+import type { Exchange, Sent } from './transport.js'
+import { SETTLED } from './transport.js'
 import type { Message, NotificationMessage } from './wire/json-rpc.js'
 import { MetaKey } from './wire/modern.js'
 import type { JsonObject } from './wire/raw-json.js'
@@ -15,7 +16,7 @@ import { isJsonObject } from './wire/raw-json.js'
 
 export interface ListeningOptions {
   /** Sends the request under this id. Returns the way to end it. */
-  readonly send: (id: string, filter: JsonObject, exchange: Exchange) => () => void
+  readonly send: (id: string, filter: JsonObject, exchange: Exchange) => Sent
   /** Lists whose changes the server tells of, as a filter says it. */
   readonly lists: JsonObject
   readonly onNotification: (message: NotificationMessage) => void
@@ -28,7 +29,7 @@ export interface ListeningOptions {
 
 interface Stream {
   readonly id: string
-  stop: () => void
+  sent: Sent
   /** What the server agreed to; `undefined` where it did not. */
   readonly acknowledged: Promise<JsonObject | undefined>
   acknowledge: (filter: JsonObject | undefined) => void
@@ -133,7 +134,7 @@ export class ModernListening {
 
   #open(): Stream {
     const id = `listen-${++this.#lastId}`
-    const stream: Stream = { id, stop: () => undefined, ...acknowledgement(), isOpen: true }
+    const stream: Stream = { id, sent: SETTLED, ...acknowledgement(), isOpen: true }
     this.#streams.set(id, stream)
     const resourceSubscriptions = [...this.#uris]
     const filter = {
@@ -144,7 +145,7 @@ export class ModernListening {
     const { timeoutMs } = this.#options
     const deadline = timeoutMs === 0 ? undefined : setTimeout(ended, timeoutMs)
     void stream.acknowledged.then(() => clearTimeout(deadline))
-    stream.stop = this.#options.send(id, filter, {
+    stream.sent = this.#options.send(id, filter, {
       onMessage: (message: Message) => {
         if (message.kind === 'notification') this.#heard(stream, message)
         // The result says that the server is done; an error, that it will not.
@@ -193,7 +194,7 @@ export class ModernListening {
     if (!stream.isOpen) return
     stream.isOpen = false
     this.#streams.delete(stream.id)
-    stream.stop()
+    stream.sent.stop()
     this.#echoes.end(stream)
     if (this.#lingering.length === 0) this.#echoes.clear()
   }

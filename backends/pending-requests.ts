@@ -4,6 +4,8 @@ import type { Call } from './call.js'
 import { Deadline } from './deadline.js'
 import { BackendTimeoutError, CallCancelledError } from './errors.js'
 import type { TargetName } from './target.js'
+import type { Sent } from './transport.js'
+import { SETTLED } from './transport.js'
 import type { RawObject } from './wire/raw-json.js'
 
 /** A caller's call, or a request of the gateway's own. */
@@ -15,7 +17,7 @@ export interface Pending {
   readonly call: RequestOptions
   readonly deadline: Deadline
   lastProgress: number
-  stopListening: () => void
+  sent: Sent
   readonly resolve: (result: RawObject) => void
   readonly reject: (error: Error) => void
   readonly onCancel: () => void
@@ -32,7 +34,7 @@ function slotOf(id: number): number {
 }
 
 export class PendingRequests {
-  readonly #target: TargetName
+  readonly target: TargetName
   readonly #onAbandoned: (pending: Pending, reason: Error) => void
   /** By slot; a Map's tables would hold on to what is long over (see `Members`). */
   readonly #pending: (Pending | undefined)[] = []
@@ -42,7 +44,7 @@ export class PendingRequests {
 
   /** `onAbandoned` hears of requests that nobody waits for any more, so that the server can be told. */
   constructor(target: TargetName, onAbandoned: (pending: Pending, reason: Error) => void) {
-    this.#target = target
+    this.target = target
     this.#onAbandoned = onAbandoned
   }
 
@@ -52,14 +54,14 @@ export class PendingRequests {
   }
 
   /**
-   * Sends a request through `send`, which gives back the way to stop listening. `timeoutMs` 0 waits for ever; each
+   * Sends a request through `send`. `timeoutMs` 0 waits for ever; each
    * progress notification starts the time anew.
    * @throws what `fail` is told; BackendTimeoutError, CallCancelledError
    */
   open(
     call: RequestOptions,
     timeoutMs: number,
-    send: (pending: Pending) => () => void,
+    send: (pending: Pending) => Sent,
   ): Promise<RawObject> {
     return new Promise((resolve, reject) => {
       if (call.cancellation?.isCancelled === true) return reject(this.#cancelled())
@@ -68,14 +70,14 @@ export class PendingRequests {
         call,
         deadline: new Deadline(timeoutMs, (ms) => this.#abandon(pending, this.#late(ms))),
         lastProgress: -Infinity,
-        stopListening: () => undefined,
+        sent: SETTLED,
         resolve,
         reject,
         onCancel: () => this.#abandon(pending, this.#cancelled()),
       }
       this.#pending[slotOf(pending.id)] = pending
       call.cancellation?.add(pending.onCancel)
-      pending.stopListening = send(pending)
+      pending.sent = send(pending)
     })
   }
 
@@ -144,11 +146,11 @@ export class PendingRequests {
   }
 
   #cancelled(): CallCancelledError {
-    return new CallCancelledError(this.#target, 'the caller cancelled the request')
+    return new CallCancelledError(this.target, 'the caller cancelled the request')
   }
 
   #late(timeoutMs: number): BackendTimeoutError {
     const message = `the server did not answer within ${timeoutMs} ms`
-    return new BackendTimeoutError(this.#target, message)
+    return new BackendTimeoutError(this.target, message)
   }
 }

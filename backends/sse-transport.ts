@@ -9,7 +9,7 @@ import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import type { Target } from './target.js'
 import type { Message } from './wire/json-rpc.js'
-import type { Channel, Exchange, Transport } from './transport.js'
+import type { Channel, Exchange, Transport, Sent } from './transport.js'
 import { NO_EXTRAS } from './transport.js'
 
 export class SseTransport implements Transport {
@@ -50,7 +50,7 @@ export class SseTransport implements Transport {
     return transport
   }
 
-  send(text: string, exchange: Exchange, extras = NO_EXTRAS): () => void {
+  send(text: string, exchange: Exchange, extras = NO_EXTRAS): Sent {
     const answer = {
       // The answer comes on the stream; the end of the POST only says that it was taken.
       onMessage: (message: Message) => this.#channel.onMessage(message),
@@ -107,7 +107,7 @@ export class SseTransport implements Transport {
     })
   }
 
-  #post(text: string, exchange: Exchange, extras = NO_EXTRAS): () => void {
+  #post(text: string, exchange: Exchange, extras = NO_EXTRAS): Sent {
     const headers = {
       ...extras.headers,
       'content-type': 'application/json',
@@ -146,7 +146,7 @@ export class SseTransport implements Transport {
     exchange: Exchange,
     subject?: SubjectToken,
     isCall = false,
-  ): () => void {
+  ): Sent {
     const options = {
       target: this.#target.name,
       hasSession: false,

@@ -12,7 +12,8 @@ import { findCommand } from './find-command.js'
 import { guardProcess, killGroup, ownGroupCommand } from './orphan-guard.js'
 import { readLines } from './stderr-lines.js'
 import type { Target } from './target.js'
-import type { Channel, Exchange, Transport } from './transport.js'
+import type { Channel, Exchange, Transport, Sent } from './transport.js'
+import { SETTLED } from './transport.js'
 import {
   ErrorCode,
   InvalidMessageError,
@@ -91,15 +92,15 @@ class StdioTransport implements Transport {
     if (this.#pid !== undefined) this.#release = guardProcess(this.#pid)
   }
 
-  send(text: string, exchange: Exchange): () => void {
+  send(text: string, exchange: Exchange): Sent {
     if (this.#gone) {
       exchange.onError(this.#unreachable(false))
-      return () => undefined
+      return SETTLED
     }
     this.#write(text).catch((cause: unknown) => {
       exchange.onError(new BackendUnreachableError(this.#target.name, reasonOf(cause), true, cause))
     })
-    return () => undefined
+    return SETTLED
   }
 
   async notify(text: string): Promise<void> {

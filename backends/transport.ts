@@ -19,6 +19,15 @@ export interface Exchange {
   onError(error: Error): void
 }
 
+/** A message that was sent, of which something may still come. */
+export interface Sent {
+  /** Stops listening, silently. May be called more than once. */
+  stop(): void
+}
+
+/** Where nothing more is to be expected. */
+export const SETTLED: Sent = { stop: () => undefined }
+
 /** What comes without belonging to a message we sent. */
 export interface Channel {
   onMessage(message: Message): void
@@ -44,10 +53,10 @@ export const NO_EXTRAS: Extras = { headers: undefined }
 
 export interface Transport {
   /**
-   * Sends one message, and over HTTP what belongs to it. Returns a way to stop listening for what comes of it.
+   * Sends one message, and over HTTP what belongs to it.
    * Never throws: failures reach `exchange.onError`.
    */
-  send(text: string, exchange: Exchange, extras?: Extras): () => void
+  send(text: string, exchange: Exchange, extras?: Extras): Sent
   /** Sends a message that has no answer, on the session's account. Resolves when the server has taken it, or cannot; never rejects. */
   notify(text: string): Promise<void>
   /** Whether one channel carries the messages of all requests, so that giving one up has to be said. */

@@ -12,6 +12,7 @@ import type {
   Target,
   TargetName,
   TaskIds,
+  ToolTraits,
 } from '../backends/index.js'
 import {
   isJsonObject,
@@ -36,7 +37,7 @@ import type { ExposedNames, Permit } from './permit.js'
 import { resourceItem } from './permit.js'
 import { ReadCache } from './read-cache.js'
 import type { UriRoute } from './resource-uri.js'
-import { deadLinks, mapUris, NO_LINKS, urisOf } from './result-uris.js'
+import { deadLinks, forEachUri, mapUris, NO_LINKS } from './result-uris.js'
 import { forClient } from './server-requests.js'
 import type { FederationSettings } from './settings.js'
 import { traitsOf } from './tool-traits.js'
@@ -75,9 +76,9 @@ export class CallRouter {
 
   /**
    * Passes a call to the backend that owns what it names.
-   * @throws one of `errors.ts`, or what `Backend.call` throws
+   * @throws at once or in the promise, one of `errors.ts`, or what `Backend.call` throws
    */
-  async call(call: Call, permit?: Permit): Promise<RawObject> {
+  call(call: Call, permit?: Permit): Promise<RawObject> {
     switch (call.method) {
       case 'tools/call':
         return this.#callTool(call, permit)
@@ -172,7 +173,7 @@ export class CallRouter {
     this.#reads.forget(target, uri)
   }
 
-  async #callTool(call: Call, permit: Permit | undefined): Promise<RawObject> {
+  #callTool(call: Call, permit: Permit | undefined): Promise<RawObject> {
     const route = this.named('tool', call, permit)
     if (call.params.value['task'] !== undefined) {
       const server = this.#options.keepers().get(route.target.name)?.catalog?.server
@@ -180,10 +181,10 @@ export class CallRouter {
         throw new UnknownMethodError(`The tool "${route.exposed}" cannot be called as a task`)
       }
     }
-    return this.#callNamed({ ...call, tool: traitsOf(route.raw, route.target) }, route, permit)
+    return this.#callNamed(call, route, permit, traitsOf(route.raw, route.target))
   }
 
-  async #aboutTask(call: Call, permit: Permit | undefined): Promise<RawObject> {
+  #aboutTask(call: Call, permit: Permit | undefined): Promise<RawObject> {
     const isModern = call.caller.era === 'modern'
     const isLegacy = !isModern && call.method !== 'tasks/update'
     const isOffered = isModern ? this.#someone(extendsTasks) : isLegacy && this.#someone(runsTasks)
@@ -192,39 +193,47 @@ export class CallRouter {
     const place = this.#options.taskIds.open(taskId, call.caller.principal)
     const keeper = place && this.#options.keepers().get(place.target)
     if (keeper === undefined) throw new UnknownItemError('task', taskId)
-    return this.#send(keeper.backend.target, call, permit)
+    return this.#send(keeper.backend.target, call, call.params, permit)
   }
 
-  async #callNamed(
+  #callNamed(
     call: Call,
     { target, original }: NameRoute,
     permit: Permit | undefined,
+    tool?: ToolTraits,
   ): Promise<RawObject> {
     const params = withMembers(call.params, { name: JSON.stringify(original) })
-    return this.#send(target, { ...call, params }, permit)
+    return this.#send(target, call, params, permit, tool)
   }
 
-  async #send(target: Target, call: Call, permit: Permit | undefined): Promise<RawObject> {
-    return this.#exposed(target, await this.#ask(target, call), permit)
+  async #send(
+    target: Target,
+    call: Call,
+    params: RawObject,
+    permit: Permit | undefined,
+    tool?: ToolTraits,
+  ): Promise<RawObject> {
+    return this.#exposed(target, await this.#ask(target, call, params, tool), permit)
   }
 
-  /** The result in the names of the backend. */
-  async #ask(target: Target, call: Call): Promise<RawObject> {
-    const keeper = this.#options.keepers().get(target.name)
+  /** The result in the names of the backend, for params in its names. */
+  async #ask(target: Target, call: Call, params: RawObject, tool?: ToolTraits): Promise<RawObject> {
+    const { alone, states, keepers } = this.#options
+    const keeper = keepers().get(target.name)
     if (keeper === undefined) throw new UnknownItemError('tool', target.name)
-    const { alone } = this.#options
-    const settings = this.#options.settings()
     // Whoever is connected to one target alone knows who asks.
-    const fit = (method: string, params: RawObject): RawObject =>
-      alone ? params : forClient(method, params, target.name, settings)
-    const { ask } = call
-    const { states } = this.#options
-    const isModern = call.caller.era === 'modern'
-    const given = isModern ? withInnerState(call, target.name, states) : call
-    const result = await keeper.backend.call({
-      ...given,
+    const fit = (method: string, asked: RawObject): RawObject =>
+      alone ? asked : forClient(method, asked, target.name, this.#options.settings())
+    const { ask, caller } = call
+    // A copy of a call costs as much as finding its owner, so there is one of them.
+    const named: Call = {
+      ...call,
+      params,
+      tool,
       ask: ask && ((it: ServerRequest) => ask({ ...it, params: fit(it.method, it.params) })),
-    })
+    }
+    const given = caller.era === 'modern' ? withInnerState(named, target.name, states) : named
+    const result = await keeper.backend.call(given)
     if (result.value['resultType'] === 'input_required') {
       return withSealedState(result, given, target.name, states, fit)
     }
@@ -234,7 +243,7 @@ export class CallRouter {
   /** The result with its URIs as clients of this view know them, without links to what this one may not read. */
   #exposed(target: Target, result: RawObject, permit: Permit | undefined): RawObject {
     const { uris } = this.#options.view()
-    for (const uri of urisOf(result.value)) this.#remember(target, uri)
+    forEachUri(result.value, (uri) => this.#remember(target, uri))
     const expose = (uri: string): string => uris.expose(target, uri)
     const dead = permit === undefined ? NO_LINKS : deadLinks(result.value, target, expose, permit)
     if (!uris.changesUris && dead.size === 0) return result
@@ -248,7 +257,7 @@ export class CallRouter {
       const { target } = route
       const params = withMembers(call.params, { uri: JSON.stringify(route.uri) })
       const known = this.#reads.get(target.name, params)
-      const result = known ?? (await this.#ask(target, { ...call, params }))
+      const result = known ?? (await this.#ask(target, call, params))
       if (known === undefined) this.#reads.keep(target.name, params, result)
       return this.#exposed(target, result, permit)
     }
@@ -266,7 +275,7 @@ export class CallRouter {
         continue
       }
       try {
-        const result = await this.#send(backend.target, call, permit)
+        const result = await this.#send(backend.target, call, call.params, permit)
         this.#learn(uri, backend.target)
         return result
       } catch (error) {
@@ -297,7 +306,7 @@ export class CallRouter {
     }
     const raw = RawJson.fromText<JsonObject>(rawMembers(call.params.text).get('ref') ?? '{}')
     const params = withMembers(call.params, { ref: withMembers(raw, change).text })
-    return this.#send(target, { ...call, params }, permit)
+    return this.#send(target, call, params, permit)
   }
 
   #remember(target: Target, uri: string): void {

@@ -11,13 +11,18 @@ import type { Permit } from './permit.js'
 import { resourceItem } from './permit.js'
 import { isGlobal } from './resource-uri.js'
 
-/** Every URI of a result of `tools/call`, `prompts/get` or `resources/read`, or of a task that has come to one. */
-export function* urisOf(result: JsonObject): Iterable<string> {
-  if (isJsonObject(result['result'])) yield* urisOf(result['result'])
-  for (const part of arrayOf(result['contents'])) yield* stringIn(part, 'uri')
-  for (const block of arrayOf(result['content'])) yield* urisOfBlock(block)
+type Visit = (uri: string) => void
+
+/**
+ * Visits every URI of a result of `tools/call`, `prompts/get` or `resources/read`, or of a task that has come to one. Each
+ * result is looked through, so nothing is made of it on the way.
+ */
+export function forEachUri(result: JsonObject, visit: Visit): void {
+  if (isJsonObject(result['result'])) forEachUri(result['result'], visit)
+  for (const part of arrayOf(result['contents'])) visitString(part, 'uri', visit)
+  for (const block of arrayOf(result['content'])) forBlock(block, visit)
   for (const message of arrayOf(result['messages'])) {
-    if (isJsonObject(message)) yield* urisOfBlock(message['content'])
+    if (isJsonObject(message)) forBlock(message['content'], visit)
   }
 }
 
@@ -30,12 +35,14 @@ export function deadLinks(
   expose: (uri: string) => string,
   permit: Permit,
 ): ReadonlySet<string> {
-  const dead = [...linksOf(value)].filter((uri) => {
+  let dead: Set<string> | undefined
+  forEachLink(value, (uri) => {
     const exposed = expose(uri)
     const item = resourceItem(target, uri, exposed)
-    return !isGlobal(uri) && !permit.would(item, 'resources/read', { uri: exposed })
+    if (isGlobal(uri) || permit.would(item, 'resources/read', { uri: exposed })) return
+    dead = (dead ?? new Set()).add(uri)
   })
-  return dead.length === 0 ? NO_LINKS : new Set(dead)
+  return dead ?? NO_LINKS
 }
 
 /** The result with each of its URIs replaced by `map` of it, less these links. */
@@ -155,31 +162,33 @@ function arrayEdit(edit: Edit): Edit {
   }
 }
 
-function* urisOfBlock(block: JsonValue | undefined): Iterable<string> {
-  yield* linkOfBlock(block)
-  if (isJsonObject(block) && block['type'] === 'resource') yield* stringIn(block['resource'], 'uri')
+function forBlock(block: JsonValue | undefined, visit: Visit): void {
+  forLink(block, visit)
+  if (isJsonObject(block) && block['type'] === 'resource') {
+    visitString(block['resource'], 'uri', visit)
+  }
 }
 
-function* linkOfBlock(block: JsonValue | undefined): Iterable<string> {
-  if (isJsonObject(block) && block['type'] === 'resource_link') yield* stringIn(block, 'uri')
+function forLink(block: JsonValue | undefined, visit: Visit): void {
+  if (isJsonObject(block) && block['type'] === 'resource_link') visitString(block, 'uri', visit)
 }
 
-/** The URIs at which something is said to be; of a tool's definition those of its user interface. */
-function* linksOf(value: JsonObject): Iterable<string> {
-  if (isJsonObject(value['result'])) yield* linksOf(value['result'])
-  for (const block of arrayOf(value['content'])) yield* linkOfBlock(block)
+/** Visits the URIs at which something is said to be; of a tool's definition those of its user interface. */
+function forEachLink(value: JsonObject, visit: Visit): void {
+  if (isJsonObject(value['result'])) forEachLink(value['result'], visit)
+  for (const block of arrayOf(value['content'])) forLink(block, visit)
   for (const message of arrayOf(value['messages'])) {
-    if (isJsonObject(message)) yield* linkOfBlock(message['content'])
+    if (isJsonObject(message)) forLink(message['content'], visit)
   }
   const meta = value['_meta']
   if (!isJsonObject(meta)) return
-  yield* stringIn(meta[UI], RESOURCE_URI)
-  for (const key of FLAT_LINKS) yield* stringIn(meta, key)
+  visitString(meta[UI], RESOURCE_URI, visit)
+  for (const key of FLAT_LINKS) visitString(meta, key, visit)
 }
 
-function* stringIn(value: JsonValue | undefined, key: string): Iterable<string> {
+function visitString(value: JsonValue | undefined, key: string, visit: Visit): void {
   const member = isJsonObject(value) ? value[key] : undefined
-  if (typeof member === 'string') yield member
+  if (typeof member === 'string') visit(member)
 }
 
 function arrayOf(value: JsonValue | undefined): readonly JsonValue[] {

@@ -199,14 +199,15 @@ export class VirtualServer {
    */
   arrival({ method, params }: Pick<Call, 'method' | 'params'>): Promise<unknown> | undefined {
     if (!NAMES_SOMETHING.has(method)) return undefined
+    if (this.ownerOf(method, params.value) !== undefined) return undefined
     const unsettled = this.#keepers.filter((keeper) => !keeper.settled)
-    if (unsettled.length === 0 || this.ownerOf(method, params.value) !== undefined) return undefined
+    if (unsettled.length === 0) return undefined
     return Promise.all(unsettled.map((keeper) => keeper.settle(START_GRACE_MS)))
   }
 
   /**
    * Passes a call to the backend that owns what it names.
-   * @throws one of `errors.ts`, or what `Backend.call` throws
+   * @throws at once or in the promise, one of `errors.ts`, or what `Backend.call` throws
    */
   call(call: Call, permit?: Permit): Promise<RawObject> {
     return this.#router.call(call, permit)

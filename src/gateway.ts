@@ -240,7 +240,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       if (name === '') return federation.merged
       return name.includes('/') ? federation.group(name) : federation.single(name)
     },
-    termsFor: (asker) => terms.for(asker),
+    termsFor: (asker, response) => terms.for(asker, response),
     onInternalError: (error) => logger.error({ err: error }, 'internal error'),
   }
   const endpoint = new McpEndpoint(endpointOptions)

@@ -3,6 +3,7 @@
  * page. What is more than a reader can take is counted and left out; nothing waits for anybody.
  */
 import type { ServerResponse } from 'node:http'
+import type { Membership } from '../../backends/index.js'
 import { sseMessage } from '../../backends/index.js'
 import { RefusedError } from '../http/refusal.js'
 import { EventStream, KeepAlive } from '../mcp/event-stream.js'
@@ -18,7 +19,7 @@ interface Gathered {
 }
 
 export class EventFeed {
-  readonly #watchers = new Map<EventStream, () => void>()
+  readonly #watchers = new Map<EventStream, Membership<unknown>>()
   readonly #keepAlive = new KeepAlive()
   #gathered = new Map<string, Gathered>()
   #timer: NodeJS.Timeout | undefined
@@ -55,7 +56,7 @@ export class EventFeed {
   }
 
   #leave(stream: EventStream): void {
-    this.#watchers.get(stream)?.()
+    this.#watchers.get(stream)?.leave()
     this.#watchers.delete(stream)
   }
 

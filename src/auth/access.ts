@@ -42,6 +42,11 @@ export class Access {
     this.#toolScopes = new ToolScopes(authorization.toolScopes)
   }
 
+  /** Whether any tool needs a scope. */
+  get asksForScopes(): boolean {
+    return !this.#toolScopes.isEmpty
+  }
+
   /** All scopes that a call of this tool needs, where the principal lacks any of them. */
   lackingScopes(principal: Principal, tool: string): readonly string[] {
     return this.#toolScopes.lacking(principal, tool)
@@ -57,7 +62,7 @@ export class Access {
     tool: () => string,
     onLacking: (tool: string, scopes: readonly string[]) => void,
   ): void {
-    if (this.#toolScopes.isEmpty) return
+    if (!this.asksForScopes) return
     const name = tool()
     const lacking = this.lackingScopes(principal, name)
     if (lacking.length === 0) return

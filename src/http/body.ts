@@ -26,8 +26,8 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
       resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks))
     })
     const broken = (): void => reject(new RefusedError(400, 'the body broke off'))
+    // Also of a client that goes away.
     request.on('error', broken)
-    request.on('aborted', broken)
   })
 }
 

@@ -126,7 +126,14 @@ export class Guards {
   }
 }
 
-function requireUnambiguous({ rawHeaders, url = '' }: IncomingMessage): void {
+function requireUnambiguous({ rawHeaders, headers, url = '' }: IncomingMessage): void {
+  // As many names as headers: none stands twice. Looking at each would be the dearest of all that is checked here.
+  if (2 * countOf(headers) < rawHeaders.length) requireSaidOnce(rawHeaders)
+  if (/[.%]/.test(url) && DOT_SEGMENT.test(url))
+    throw new RefusedError(400, 'the path must not step upwards')
+}
+
+function requireSaidOnce(rawHeaders: readonly string[]): void {
   const said = new Set<string>()
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]?.toLowerCase() ?? ''
@@ -134,8 +141,12 @@ function requireUnambiguous({ rawHeaders, url = '' }: IncomingMessage): void {
     if (said.has(name)) throw new RefusedError(400, `the ${name} header stands twice`)
     said.add(name)
   }
-  if (/[.%]/.test(url) && DOT_SEGMENT.test(url))
-    throw new RefusedError(400, 'the path must not step upwards')
+}
+
+function countOf(object: object): number {
+  let count = 0
+  for (const _ in object) count++
+  return count
 }
 
 function allowedHeaders(request: IncomingMessage): string {

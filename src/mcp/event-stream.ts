@@ -1,5 +1,6 @@
 /** Server-sent events on Node's own response, and the one clock that keeps all open streams alive. */
 import type { ServerResponse } from 'node:http'
+import type { Membership } from '../../backends/index.js'
 import { Members, SSE_KEEP_ALIVE } from '../../backends/index.js'
 
 /** Proxies cut quiet streams after 30 to 60 seconds; comments come well before. */
@@ -69,8 +70,7 @@ export class KeepAlive {
     this.#members.forEach((member) => member.keepAlive())
   }, KEEP_ALIVE_MS).unref()
 
-  /** Returns the way to leave. */
-  add(member: { keepAlive(): void }): () => void {
+  add(member: { keepAlive(): void }): Membership<unknown> {
     return this.#members.add(member)
   }
 

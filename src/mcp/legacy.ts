@@ -203,17 +203,25 @@ const LIST_METHODS: Readonly<Record<string, readonly [CatalogKind, capability: s
   'resources/templates/list': ['templates', 'resources'],
 }
 
-async function perform(
+type Perform = (
   server: VirtualServer,
   session: Session,
   request: RequestMessage,
   call: () => Call,
   terms: Terms,
   observation: RequestObserver,
-): Promise<RawObject> {
-  const { method, params } = request
+) => RawObject | Promise<RawObject>
+
+/** Throws at once or in the promise: what most calls pass through makes no promises of its own. */
+const perform: Perform = (server, session, request, ...rest) => {
   const arrival = server.arrival(request)
-  if (arrival !== undefined) await arrival
+  return arrival === undefined
+    ? serve(server, session, request, ...rest)
+    : arrival.then(() => serve(server, session, request, ...rest))
+}
+
+const serve: Perform = (server, session, request, call, terms, observation) => {
+  const { method, params } = request
   if (method === 'ping') return EMPTY_OBJECT
   if (method === 'logging/setLevel') return setLogLevel(server, session, params)
   if (method === 'resources/subscribe')
@@ -233,7 +241,7 @@ async function perform(
   }
   // Lists are given whole, so there is no cursor that we ever gave out.
   if (params.value['cursor'] !== undefined) throw new InvalidParamsError('unknown cursor')
-  return (await server.list(kind, 'legacy', terms.permit)).result
+  return server.list(kind, 'legacy', terms.permit).then(({ result }) => result)
 }
 
 /** The level holds for the session: servers it uses are told now, others when it comes to use them. */
@@ -276,6 +284,7 @@ function callOf(
     params: meta === undefined ? params : withMeta(params, OF_THIS_HOP),
     watcher,
     caller: session.caller,
+    tool: undefined,
     headers,
     subject,
     logLevel: session.caller.logLevel,

@@ -1,5 +1,5 @@
 /** POSTs of 2026-07-28: each stands for itself, so all that lives here is what is under way. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { RequestMessage } from '../../backends/index.js'
 import {
   CallCancelledError,
@@ -9,10 +9,9 @@ import {
   resultText,
 } from '../../backends/index.js'
 import type { Permit, VirtualServer } from '../../federation/index.js'
-import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
 import type { RequestObserver } from '../telemetry/observation.js'
-import type { EndpointOptions } from './endpoint.js'
+import type { EndpointOptions, Visit } from './endpoint.js'
 import type { KeepAlive } from './event-stream.js'
 import { modernError, performModern, requireMethod } from './modern.js'
 import { ModernListen } from './modern-listen.js'
@@ -20,7 +19,7 @@ import type { ModernRequest } from './modern-request.js'
 import { checkParamHeaders, readModernRequest } from './modern-request.js'
 import { ModernResponse } from './modern-response.js'
 import type { Terms } from './terms.js'
-import { requireScopes, sayWhen } from './terms.js'
+import { requireScopes } from './terms.js'
 
 export class ModernEndpoint {
   readonly #options: EndpointOptions
@@ -35,11 +34,8 @@ export class ModernEndpoint {
 
   /** @throws RefusedError for what is not the protocol */
   async handle(
-    incoming: IncomingMessage,
     message: RequestMessage,
-    outgoing: ServerResponse,
-    server: VirtualServer,
-    principal: Principal,
+    { request: incoming, response: outgoing, server, principal }: Visit,
     observation: RequestObserver,
   ): Promise<void> {
     const request = readModernRequest(incoming, message)
@@ -53,10 +49,7 @@ export class ModernEndpoint {
       if (!(cause instanceof CallCancelledError)) response.answer(text, status)
     }
     const { client } = request
-    const terms = {
-      ...this.#options.termsFor({ principal, request: incoming, client }),
-      onLimited: (ms: number) => sayWhen(outgoing, ms),
-    }
+    const terms = this.#options.termsFor({ principal, request: incoming, client }, outgoing)
     const { permit } = terms
     const speaker = { era: 'modern', protocolVersion: MODERN_VERSION, client, session: '' } as const
     observation.spokenBy(speaker, terms)

@@ -3,6 +3,7 @@
  * the first notification on. Nothing is kept: a client that leaves has given its request up.
  */
 import type { ServerResponse } from 'node:http'
+import type { Membership } from '../../backends/index.js'
 import { sseMessage } from '../../backends/index.js'
 import type { KeepAlive } from './event-stream.js'
 import { EventStream } from './event-stream.js'
@@ -12,7 +13,7 @@ const QUIET_MS = 5_000
 
 export class ModernResponse {
   readonly #response: ServerResponse
-  readonly #leave: () => void
+  readonly #membership: Membership<unknown>
   readonly #openedAt = performance.now()
   #stream: EventStream | undefined
   #isDone = false
@@ -20,9 +21,9 @@ export class ModernResponse {
   /** `onGone` hears of a client that leaves before its answer. */
   constructor(response: ServerResponse, keepAlive: KeepAlive, onGone: () => void) {
     this.#response = response
-    this.#leave = keepAlive.add(this)
+    this.#membership = keepAlive.add(this)
     response.once('close', () => {
-      this.#leave()
+      this.#membership.leave()
       if (this.#isDone) return
       this.#isDone = true
       onGone()
@@ -46,7 +47,7 @@ export class ModernResponse {
   answer(text: string, status: number): void {
     if (this.#isDone) return
     this.#isDone = true
-    this.#leave()
+    this.#membership.leave()
     if (this.#stream !== undefined) {
       this.#stream.write(sseMessage(text))
       this.#stream.end()

@@ -111,6 +111,7 @@ export async function performModern(
     // A client of this era cannot wish for a task; the server decides (ext-tasks).
     params: withMembers(params, { task: undefined }),
     caller,
+    tool: undefined,
     headers: terms.headers,
     watcher: observation.watcher,
     subject: terms.subject,

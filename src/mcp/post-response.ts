@@ -3,6 +3,7 @@
  * the first notification on. The status line is held back until one of the two is known.
  */
 import type { ServerResponse } from 'node:http'
+import type { Membership } from '../../backends/index.js'
 import type { KeepAlive } from './event-stream.js'
 import type { ResumableStream } from './resumable-stream.js'
 
@@ -11,7 +12,7 @@ const QUIET_MS = 5_000
 
 export class PostResponse {
   readonly #response: ServerResponse
-  readonly #leave: () => void
+  readonly #membership: Membership<unknown>
   readonly #openStream: () => ResumableStream
   readonly #isBatch: boolean
   #awaited: number
@@ -32,10 +33,7 @@ export class PostResponse {
     this.#openStream = openStream
     this.#awaited = awaited
     this.#isBatch = isBatch
-    this.#leave = keepAlive.add(this)
-    // 2025-11-25 basic/transports: a disconnect is not a cancellation. What was called goes on, and a client that
-    // has seen an event can come back for the rest.
-    response.once('close', this.#leave)
+    this.#membership = keepAlive.add(this)
   }
 
   /** Sends a message that belongs to a call still running. */
@@ -71,6 +69,9 @@ export class PostResponse {
 
   /** A slow call: from now on it is a stream, so that nobody between takes the connection for dead. */
   keepAlive(): void {
+    // 2025-11-25 basic/transports: a disconnect is not a cancellation. What was called goes on, and a client that
+    // has seen an event can come back for the rest.
+    if (this.#response.destroyed) return this.#membership.leave()
     if (this.#stream === undefined && performance.now() - this.#quietSince < QUIET_MS) return
     this.#open()?.keepAlive()
   }
@@ -86,7 +87,7 @@ export class PostResponse {
   }
 
   #finish(): void {
-    this.#leave()
+    this.#membership.leave()
     const [first] = this.#answers
     if (this.#stream !== undefined || first === undefined) {
       this.#open()?.end()

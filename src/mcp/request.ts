@@ -34,7 +34,7 @@ export function requireRoom(
   bytes: number,
 ): void {
   if (bytes <= limits.smallest) return
-  for (const message of Array.isArray(messages) ? messages : [messages]) {
+  for (const message of isBatch(messages) ? messages : [messages]) {
     const isRequest = !(message instanceof InvalidMessageError) && message.kind === 'request'
     const target = isRequest ? server.ownerOf(message.method, message.params.value) : undefined
     const most = limits.of(target)
@@ -42,7 +42,14 @@ export function requireRoom(
   }
 }
 
-type Messages = Message | (Message | InvalidMessageError)[]
+type Messages = Message | readonly (Message | InvalidMessageError)[]
+
+/** Whether several messages came together. */
+export function isBatch(
+  messages: Messages,
+): messages is readonly (Message | InvalidMessageError)[] {
+  return Array.isArray(messages)
+}
 
 /** @throws RefusedError 400 for what is no JSON-RPC */
 export function messagesIn(body: Buffer): Messages {

@@ -20,7 +20,14 @@ import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
 import { openSession, speakerOf } from './open-session.js'
 import type { Terms } from './terms.js'
 import { requireScopes } from './terms.js'
-import { answering, messagesIn, requireAccept, requireContentType, requireRoom } from './request.js'
+import {
+  answering,
+  isBatch,
+  messagesIn,
+  requireAccept,
+  requireContentType,
+  requireRoom,
+} from './request.js'
 
 export const SSE_PATH = '/sse'
 export const MESSAGES_PATH = '/messages'
@@ -60,10 +67,10 @@ export class SseEndpoint {
       const end = (): void => void response.end()
       const connection: Connection = { principal, stream, session: undefined, end }
       this.#connections.set(key, connection)
-      const leave = this.#keepAlive.add(stream)
+      const membership = this.#keepAlive.add(stream)
       response.once('close', () => {
         this.#connections.delete(key)
-        leave()
+        membership.leave()
         connection.end()
       })
       stream.write(`event: endpoint\ndata: ${MESSAGES_PATH}?sessionId=${key}\n\n`)
@@ -87,7 +94,7 @@ export class SseEndpoint {
       const { bodyLimits } = this.#options
       const body = await readBody(request, bodyLimits.atPath(''))
       const message = messagesIn(body)
-      if (Array.isArray(message)) throw new RefusedError(400, 'this revision has no batches')
+      if (isBatch(message)) throw new RefusedError(400, 'this revision has no batches')
       this.#take(message, connection, request, body.length)
       response.writeHead(202).end()
     })

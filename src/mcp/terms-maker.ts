@@ -1,4 +1,7 @@
 /** Makes the terms on which each request is served: who asks, what they may do, and how often. */
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { SubjectToken } from '../../backends/index.js'
+import type { Permit } from '../../federation/index.js'
 import type { Insight } from '../admin/insight.js'
 import type { Access } from '../auth/access.js'
 import type { Asker, Policy } from '../auth/policy.js'
@@ -26,34 +29,71 @@ export class TermsMaker {
     this.#parts = parts
   }
 
-  for(asker: Asker): Terms {
-    const { access, addresses, admission, insight, policy } = this.#parts
-    const { principal, client, request } = asker
-    const address = addresses.of(request)
-    return {
-      permit: policy.permitFor(asker, address),
-      principal,
-      address,
-      headers: request.headers,
-      subject: subjectOf(principal, request.headers),
-      enter: admission.isActive ? (use) => this.#enter(principal, use) : undefined,
-      requireScopes: (tool) =>
-        access.requireScopes(request, principal, tool, (name, lacking) =>
-          insight.refusals.lackedScopes({ principal, client, address }, name, lacking.join(' ')),
-        ),
-    }
+  for(asker: Asker, response?: ServerResponse): Terms {
+    return new RequestTerms(this.#parts, asker, response)
+  }
+}
+
+/** Those of one request. There is one for each, so what few ask for is made when it is asked for. */
+class RequestTerms implements Terms {
+  readonly permit: Permit | undefined
+  readonly principal: Principal
+  readonly address: string
+  readonly #parts: TermsParts
+  readonly #asker: Asker
+  readonly #response: ServerResponse | undefined
+
+  constructor(parts: TermsParts, asker: Asker, response: ServerResponse | undefined) {
+    this.#parts = parts
+    this.#asker = asker
+    this.#response = response
+    this.principal = asker.principal
+    this.address = parts.addresses.of(asker.request)
+    this.permit = parts.policy.permitFor(asker, this.address)
   }
 
-  #enter(principal: Principal, use: Use): Entry | Promise<Entry> {
+  get headers(): IncomingHttpHeaders {
+    return this.#asker.request.headers
+  }
+
+  get subject(): SubjectToken | undefined {
+    return subjectOf(this.principal, this.headers)
+  }
+
+  get isLimited(): boolean {
+    return this.#parts.admission.isActive
+  }
+
+  enter(use: Use): Entry | Promise<Entry> {
     const entering = this.#parts.admission.enter(use)
-    if (!(entering instanceof Promise)) return this.#counted(entering, principal, use)
-    return entering.then((entry) => this.#counted(entry, principal, use))
+    if (!(entering instanceof Promise)) return this.#counted(entering, use)
+    return entering.then((entry) => this.#counted(entry, use))
   }
 
-  #counted(entry: Entry, principal: Principal, use: Use): Entry {
+  limited(retryAfterMs: number): void {
+    const response = this.#response
+    // It stands in the head of the answer, which may have been sent.
+    if (response === undefined || response.headersSent) return
+    response.setHeader('retry-after', String(Math.ceil(retryAfterMs / 1_000)))
+  }
+
+  requireScopes(tool: () => string): void {
+    const { access, insight } = this.#parts
+    if (!access.asksForScopes) return
+    const { principal, client, request } = this.#asker
+    access.requireScopes(request, principal, tool, (name, lacking) =>
+      insight.refusals.lackedScopes(
+        { principal, client, address: this.address },
+        name,
+        lacking.join(' '),
+      ),
+    )
+  }
+
+  #counted(entry: Entry, use: Use): Entry {
     if (entry.isAdmitted) return entry
     this.#parts.metrics.limited(use.method, use.target, entry.reason)
-    this.#parts.insight.refusals.limited(principal, use, entry.reason)
+    this.#parts.insight.refusals.limited(this.principal, use, entry.reason)
     return entry
   }
 }

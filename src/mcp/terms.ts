@@ -1,5 +1,5 @@
 /** On what terms a request is served: what its caller may see and use, and how often. */
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { JsonObject, RawObject, SubjectToken } from '../../backends/index.js'
 import { JsonRpcError, RawJson } from '../../backends/index.js'
 import type { Principal } from '../auth/principal.js'
@@ -16,12 +16,18 @@ export interface Terms {
   readonly address: string
   /** Of the request; what goes along to servers is theirs to say. */
   readonly headers: IncomingHttpHeaders
-  /** Absent where nothing is limited. */
-  readonly enter: ((use: Use) => Entry | Promise<Entry>) | undefined
+  /** Whether anything is. */
+  readonly isLimited: boolean
+  enter(use: Use): Entry | Promise<Entry>
+  /** The caller may try again after this long. */
+  limited(retryAfterMs: number): void
   /** Whether a token reaches as far as this tool, by its name in the whole. @throws RefusedError 401 or 403 */
   requireScopes(tool: () => string): void
-  /** Hears when the caller may try again. */
-  readonly onLimited?: (retryAfterMs: number) => void
+}
+
+interface Request {
+  readonly method: string
+  readonly params: RawObject
 }
 
 const LIMITED: ReadonlySet<string> = new Set([
@@ -34,20 +40,32 @@ const LIMITED: ReadonlySet<string> = new Set([
 /**
  * Runs a call within its limits. Beyond them the caller reads when to try again; a model reads it as the result of the
  * tool, because an HTTP 429 would end the session of many a client.
- * @throws what the call throws; JsonRpcError for what is no tool
+ * @throws what the call throws, at once or in the promise; JsonRpcError for what is no tool
  */
-export async function withinLimits(
+export function withinLimits(
   terms: Terms,
   server: VirtualServer,
   session: string,
-  { method, params }: { readonly method: string; readonly params: RawObject },
+  request: Request,
   observation: RequestObserver,
   run: () => Promise<RawObject>,
 ): Promise<RawObject> {
-  const { enter, permit, principal, address, onLimited } = terms
-  if (enter === undefined || !LIMITED.has(method)) return run()
+  return terms.isLimited && LIMITED.has(request.method)
+    ? counted(terms, server, session, request, observation, run)
+    : run()
+}
+
+async function counted(
+  terms: Terms,
+  server: VirtualServer,
+  session: string,
+  { method, params }: Request,
+  observation: RequestObserver,
+  run: () => Promise<RawObject>,
+): Promise<RawObject> {
+  const { permit, principal, address } = terms
   const { name = '' } = params.value
-  const entering = enter({
+  const entering = terms.enter({
     method,
     principal: principal.id,
     session,
@@ -60,7 +78,7 @@ export async function withinLimits(
   const entry = entering instanceof Promise ? await entering : entering
   if (!entry.isAdmitted) {
     observation.limited()
-    onLimited?.(entry.retryAfterMs)
+    terms.limited(entry.retryAfterMs)
     return limitedResult(entry.reason, entry.retryAfterMs, method)
   }
   try {
@@ -95,18 +113,11 @@ function limitedResult(reason: Reason, retryAfterMs: number, method: string): Ra
 export function requireScopes(
   terms: Terms,
   server: VirtualServer,
-  { method, params }: { readonly method: string; readonly params: RawObject },
+  { method, params }: Request,
 ): void {
   const { name } = params.value
   if (method !== 'tools/call' || typeof name !== 'string') return
   terms.requireScopes(() => server.toolCalled(name, terms.permit, params.value))
-}
-
-/** Says in the head of an answer when to try again, where it has not been sent. */
-export function sayWhen(response: ServerResponse, retryAfterMs: number): void {
-  if (!response.headersSent) {
-    response.setHeader('retry-after', String(Math.ceil(retryAfterMs / 1_000)))
-  }
 }
 
 /** Of the range that servers may use as they like (JSON-RPC 2.0 §5.1), and not of those that MCP has taken. */

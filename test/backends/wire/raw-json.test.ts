@@ -65,7 +65,7 @@ describe('raw JSON', () => {
         for (const [name, text] of Object.entries(changes)) {
           if (text !== undefined) expected.set(name, JSON.parse(text) as JsonValue)
         }
-        for (const text of [JSON.stringify(object), spaced(object as JsonObject)]) {
+        for (const text of [JSON.stringify(object), spaced(object)]) {
           const value = isKnown ? (JSON.parse(text) as JsonObject) : undefined
           const after = withMembers(RawJson.fromText(text, value), changes)
           const entries = Object.entries(JSON.parse(after.text) as JsonObject)

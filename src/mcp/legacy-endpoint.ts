@@ -1,0 +1,317 @@
+/** POST, GET and DELETE of revisions up to 2025-11-25: sessions, their requests one by one or in batches, and streams. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Message, RequestId, RequestMessage } from '../../backends/index.js'
+import {
+  ErrorCode,
+  InvalidMessageError,
+  JsonRpcError,
+  errorText,
+  notificationText,
+} from '../../backends/index.js'
+import type { VirtualServer } from '../../federation/index.js'
+import { RefusedError } from '../http/refusal.js'
+import type { ReplyTokens } from '../session/reply-tokens.js'
+import type { Session } from '../session/session.js'
+import type { RequestObserver } from '../telemetry/observation.js'
+import { isServedVersionHeader, negotiateVersion } from './classify.js'
+import type { EndpointOptions, Visit } from './endpoint.js'
+import { readEventId } from './event-ids.js'
+import type { KeepAlive } from './event-stream.js'
+import { answerRequest, belongsElsewhere, hearAnswer, hearNotification } from './legacy.js'
+import { answerForLostStream } from './lost-streams.js'
+import { openSession, speakerOf } from './open-session.js'
+import { PostResponse } from './post-response.js'
+import type { ResumableStream } from './resumable-stream.js'
+import { ResumableStreams } from './resumable-stream.js'
+import { requireAccept } from './request.js'
+import type { Terms } from './terms.js'
+import { requireScopes } from './terms.js'
+
+const BATCH_VERSION = '2025-03-26'
+/** Clients from this revision on know an event without data. Revisions are dates, so they compare as text. */
+const PRIMED_SINCE = '2025-11-25'
+export const MAX_BATCH = 100
+const LISTS = ['tools', 'prompts', 'resources'] as const
+/** Nothing has been done with it, so whoever is between may send it again at once. */
+const ELSEWHERE =
+  'another process of this gateway asked for this answer, or one that is gone; send it again'
+
+export class LegacyEndpoint {
+  readonly #options: EndpointOptions
+  readonly #keepAlive: KeepAlive
+  readonly #streams = new WeakMap<Session, ResumableStreams>()
+  /** Streams for what belongs to no call. */
+  readonly #general = new WeakSet<ResumableStream>()
+  #draining = false
+  #openStreams = 0
+
+  constructor(options: EndpointOptions, keepAlive: KeepAlive) {
+    this.#options = options
+    this.#keepAlive = keepAlive
+  }
+
+  /** Streams that are open for what belongs to no call. */
+  get streams(): number {
+    return this.#openStreams
+  }
+
+  /** The process is about to end: streams belong elsewhere from now on. */
+  drain(): void {
+    this.#draining = true
+    for (const session of this.#options.sessions) session.moveStreams()
+  }
+
+  async initialize(
+    message: RequestMessage,
+    { response, server, name, principal }: Visit,
+    observation: RequestObserver,
+  ): Promise<void> {
+    const { sessions } = this.#options
+    const { answer, opened } = openSession(
+      message,
+      server,
+      name,
+      principal,
+      sessions,
+      negotiateVersion,
+      observation,
+    )
+    if (opened === undefined) return writeJson(response, answer)
+    const { session, token } = opened
+    const opening = server.open(session.caller)
+    if (opening === undefined) return writeJson(response, answer, { 'mcp-session-id': token })
+    await opening
+    writeJson(response, answer, { 'mcp-session-id': sessions.rename(token, session) })
+  }
+
+  /** One request of a session. @throws RefusedError */
+  request(message: RequestMessage, visit: Visit, observation: RequestObserver): void {
+    const session = this.#session(visit, message.id)
+    const terms = this.#terms(visit, session)
+    observation.spokenBy(speakerOf(session), terms)
+    requireScopes(terms, visit.server, message)
+    const reply = this.#reply(visit.response, session, [message.id], false)
+    void this.#answer(message, reply, visit.server, session, terms, observation)
+  }
+
+  /** A notification or an answer. @throws RefusedError */
+  hear(message: Message, visit: Visit): void {
+    const session = this.#session(visit)
+    this.#terms(visit, session)
+    requireHere(message, visit.server, session, this.#options.tokens)
+    this.#hear(message, visit.server, session)
+  }
+
+  /** @throws RefusedError */
+  batch(
+    messages: readonly (Message | InvalidMessageError)[],
+    visit: Visit,
+    observed: readonly (RequestObserver | undefined)[],
+  ): void {
+    const { response, server } = visit
+    const session = this.#session(visit)
+    const terms = this.#terms(visit, session)
+    for (const observation of observed) observation?.spokenBy(speakerOf(session), terms)
+    if (session.seed.protocolVersion !== BATCH_VERSION) {
+      throw new RefusedError(400, `batches exist in revision ${BATCH_VERSION} only`)
+    }
+    if (messages.length === 0) throw new RefusedError(400, 'the batch is empty')
+    if (messages.length > MAX_BATCH) {
+      throw new RefusedError(400, `a batch holds at most ${MAX_BATCH} messages`)
+    }
+    for (const message of messages) {
+      if (!(message instanceof InvalidMessageError) && message.kind === 'request') {
+        requireScopes(terms, server, message)
+      }
+    }
+    const ids = messages.flatMap((it) =>
+      it instanceof InvalidMessageError || it.kind === 'request' ? [it.id] : [],
+    )
+    const reply = ids.length === 0 ? undefined : this.#reply(response, session, ids, true)
+    for (const [index, message] of messages.entries()) {
+      const observation = observed[index]
+      if (message instanceof InvalidMessageError) {
+        reply?.answer(errorText(message.id, new JsonRpcError(message.rpcCode, message.message)))
+      } else if (message.kind !== 'request') this.#hear(message, server, session)
+      else if (reply !== undefined && observation !== undefined) {
+        void this.#answer(message, reply, server, session, terms, observation)
+      }
+    }
+    if (reply === undefined) response.writeHead(202).end()
+  }
+
+  /** A stream for what belongs to no request, or the rest of another. @throws RefusedError */
+  get(visit: Visit): void {
+    const { request, response, server } = visit
+    requireAccept(request, 'text/event-stream')
+    if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
+    const session = this.#session(visit)
+    const streams = this.#streamsOf(session)
+    const lastEventId = request.headers['last-event-id']
+    const last = typeof lastEventId === 'string' ? readEventId(lastEventId) : undefined
+    const resumed = last === undefined ? undefined : streams.find(last)
+    if (last?.calls !== undefined && resumed === undefined) {
+      return answerForLostStream(response, last, streams.maySendOn(last))
+    }
+    const stream = resumed ?? streams.open()
+    if (resumed === undefined || last === undefined) {
+      this.#general.add(stream)
+      stream.connect(response)
+      // Whatever was said on the stream that it had before may have been missed.
+      if (last !== undefined) for (const text of allChanged(session)) stream.send(text)
+    } else stream.resume(response, last.sequence)
+    // The stream of a call that is resumed carries what belongs to that call and nothing else.
+    if (this.#general.has(stream)) {
+      const { permit } = this.#terms(visit, session)
+      session.attach(stream, () =>
+        server.onListChanged((changed) => {
+          for (const kind of changed) {
+            session.notify(notificationText(`notifications/${kind}/list_changed`))
+          }
+        }, permit),
+      )
+    }
+    const membership = this.#keepAlive.add(stream)
+    this.#openStreams++
+    response.once('close', () => {
+      this.#openStreams--
+      session.touch()
+      membership.leave()
+    })
+  }
+
+  /** The client ends its session. @throws RefusedError */
+  delete(visit: Visit): void {
+    const session = this.#session(visit)
+    this.#options.sessions.end(sessionHeader(visit.request) ?? '', session)
+    visit.response.writeHead(204).end()
+  }
+
+  #reply(
+    response: ServerResponse,
+    session: Session,
+    ids: readonly (RequestId | undefined)[],
+    isBatch: boolean,
+  ): PostResponse {
+    const open = (): ResumableStream =>
+      this.#streamsOf(session).open(ids.filter((id) => id !== undefined))
+    return new PostResponse(response, this.#keepAlive, open, ids.length, isBatch)
+  }
+
+  #hear(message: Message, server: VirtualServer, session: Session): void {
+    const { tokens, onInternalError } = this.#options
+    if (message.kind === 'request') return
+    if (message.kind === 'notification') {
+      hearNotification(server, session, message, tokens, onInternalError)
+    } else hearAnswer(server, session, message, tokens, onInternalError)
+  }
+
+  /** Never rejects. */
+  async #answer(
+    message: RequestMessage,
+    reply: PostResponse,
+    server: VirtualServer,
+    session: Session,
+    terms: Terms,
+    observation: RequestObserver,
+  ): Promise<void> {
+    const { tokens, onInternalError } = this.#options
+    if (message.method === 'initialize') {
+      const answer = new JsonRpcError(ErrorCode.InvalidRequest, '"initialize" cannot be in a batch')
+      const text = errorText(message.id, answer)
+      observation.failed(answer, answer.rpcCode, text)
+      return reply.answer(text)
+    }
+    try {
+      reply.answer(
+        await answerRequest(
+          server,
+          session,
+          message,
+          reply,
+          tokens,
+          onInternalError,
+          terms,
+          observation,
+        ),
+      )
+    } catch (error) {
+      onInternalError(error)
+    }
+  }
+
+  #terms({ request, response, principal }: Visit, { seed, caller }: Session): Terms {
+    const terms = this.#options.termsFor({ principal, request, client: seed.client }, response)
+    caller.subject = terms.subject
+    return terms
+  }
+
+  #streamsOf(session: Session): ResumableStreams {
+    let streams = this.#streams.get(session)
+    if (streams === undefined) {
+      streams = new ResumableStreams(session.seed.protocolVersion >= PRIMED_SINCE)
+      this.#streams.set(session, streams)
+    }
+    return streams
+  }
+
+  #session({ request, name, principal }: Visit, id?: RequestId): Session {
+    const version = request.headers['mcp-protocol-version']
+    if (!isServedVersionHeader(typeof version === 'string' ? version : undefined)) {
+      throw new RefusedError(400, 'the MCP-Protocol-Version header names no version served here', {
+        id,
+      })
+    }
+    const token = sessionHeader(request)
+    if (token === undefined) {
+      throw new RefusedError(400, 'the Mcp-Session-Id header is missing; begin with "initialize"', {
+        id,
+      })
+    }
+    const session = this.#options.sessions.find(token, name, principal.id)
+    if (session === undefined) {
+      throw new RefusedError(404, 'there is no such session; begin anew with "initialize"', { id })
+    }
+    return session
+  }
+}
+
+/** That every list which the client was promised to hear of has changed. */
+function allChanged({ seed }: Session): readonly string[] {
+  return LISTS.filter((list) => seed.promised.includes(list)).map((list) =>
+    notificationText(`notifications/${list}/list_changed`),
+  )
+}
+
+/** @throws RefusedError 503 for an answer that another process waits for */
+function requireHere(
+  message: Message,
+  server: VirtualServer,
+  session: Session,
+  tokens: ReplyTokens,
+): void {
+  if (message.kind === 'request' || message.kind === 'notification') return
+  if (belongsElsewhere(server, session, message, tokens)) {
+    // Where connections and not requests are balanced, this one would lead here again.
+    const headers = { 'retry-after': '0', connection: 'close' }
+    throw new RefusedError(503, ELSEWHERE, { headers })
+  }
+}
+
+function sessionHeader(request: IncomingMessage): string | undefined {
+  const header = request.headers['mcp-session-id']
+  return typeof header === 'string' && header !== '' ? header : undefined
+}
+
+function writeJson(
+  response: ServerResponse,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(200, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    ...headers,
+  })
+  response.end(body)
+}
