@@ -15,51 +15,31 @@ import type {
   TargetName,
   ToolTraits,
 } from '../backends/index.js'
-import { EMPTY_OBJECT, isJsonObject, RawJson } from '../backends/index.js'
 import { LRUCache } from 'lru-cache'
+import type { ListListener } from './audience.js'
+import { Audience } from './audience.js'
 import type { CallRouterOptions } from './call-router.js'
 import { CallRouter } from './call-router.js'
+import type { CalledItem } from './called-items.js'
+import { CalledItems } from './called-items.js'
 import { extendsTasks, mayOffer, mergeCapabilities, mergeInstructions } from './capabilities.js'
 import type { CatalogKind } from './catalog.js'
 import { LISTS } from './catalog.js'
 import type { CatalogKeeper } from './catalog-keeper.js'
 import type { Unavailable } from './errors.js'
-import { ListUnavailableError, UnknownItemError, UnknownMethodError } from './errors.js'
+import { ListUnavailableError } from './errors.js'
 import type { Collision } from './naming.js'
-import { stringIn } from './params.js'
 import type { ExposedNames, Permit, PermitItem } from './permit.js'
-import { resourceItem } from './permit.js'
-import type { UriRoute } from './resource-uri.js'
+import { Subscriptions } from './subscriptions.js'
 import { traitsOf } from './tool-traits.js'
-import type { InventoryItem, NameRoute, View } from './view.js'
+import type { InventoryItem, View } from './view.js'
 import { buildView, inventoryOf, listResult, permitItem } from './view.js'
-
-/** The lists clients can be told have changed; templates are told of as resources. */
-export type ChangedList = 'tools' | 'prompts' | 'resources'
 
 export interface ServerSelf {
   readonly capabilities: JsonObject
   readonly instructions: string | undefined
   readonly serverInfo: JsonObject
 }
-
-/** What a request is about. */
-export interface CalledItem {
-  readonly kind: 'tool' | 'prompt' | 'resource'
-  /** Of a tool or prompt the name in the whole federation, as far as there is one; of a resource the URI. */
-  readonly name: string
-  readonly target: TargetName | undefined
-  /** Whether it is in the catalog. */
-  readonly isKnown: boolean
-}
-
-const KINDS: ReadonlyMap<string, CalledItem['kind']> = new Map([
-  ['tools/call', 'tool'],
-  ['prompts/get', 'prompt'],
-  ['resources/read', 'resource'],
-  ['resources/subscribe', 'resource'],
-  ['resources/unsubscribe', 'resource'],
-])
 
 export interface VirtualServerOptions extends Omit<CallRouterOptions, 'view'> {
   /** Version told to clients where the settings give none. */
@@ -92,23 +72,25 @@ export const NOT_CACHED: CacheHint = { ttlMs: 0, scope: 'private' }
 
 const META_UNAVAILABLE = 'mcp-junction.dev/unavailable'
 
-type Listener = (changed: readonly ChangedList[]) => void
-type Lists = View['lists']
-
 /** Pictures kept for callers who may see different things. */
 const MAX_RESTRICTED = 200
 
 export class VirtualServer {
   readonly #options: VirtualServerOptions
   readonly #router: CallRouter
-  readonly #listeners = new Map<Listener, { readonly permit: Permit | undefined; told: Lists }>()
+  readonly #called: CalledItems
+  readonly #subscriptions: Subscriptions
+  readonly #audience = new Audience()
   #view: View | undefined
   /** What those see who may not see everything, by the keys of their permits. */
   readonly #restricted = new LRUCache<string, View>({ max: MAX_RESTRICTED })
 
   constructor(options: VirtualServerOptions) {
     this.#options = options
-    this.#router = new CallRouter({ ...options, view: (permit) => this.#currentView(permit) })
+    const parts = { ...options, view: (permit?: Permit) => this.#currentView(permit) }
+    this.#router = new CallRouter(parts)
+    this.#called = new CalledItems(parts, this.#router)
+    this.#subscriptions = new Subscriptions({ ...parts, router: this.#router })
   }
 
   /** What this server says of itself; no backend is asked. */
@@ -234,54 +216,17 @@ export class VirtualServer {
    * may not be given to, where they are given.
    */
   toolCalled(name: string, permit?: Permit, params?: JsonObject): string {
-    const { names, alone } = this.#options
-    const meant = this.#routeOf('tool', name, permit)
-    const mayBe = (it: NameRoute): boolean =>
-      params === undefined ||
-      permit?.would(permitItem('tool', it, names), 'tools/call', params) !== false
-    const route = meant !== undefined && mayBe(meant) ? meant : undefined
-    if (names === undefined) return route?.exposed ?? name
-    if (route !== undefined) return names('tool', route.target.name, route.original)
-    const [keeper] = alone ? this.#keepers : []
-    return keeper === undefined ? name : names('tool', keeper.backend.target.name, name)
+    return this.#called.toolCalled(name, permit, params)
   }
 
   /** What a request names, whether or not it may be used; `undefined` where it names nothing. */
   itemOf(method: string, params: JsonObject, permit?: Permit): CalledItem | undefined {
-    const ref = method === 'completion/complete' ? params['ref'] : undefined
-    const { name, uri } = isJsonObject(ref) ? ref : params
-    const kind = isJsonObject(ref) ? (uri === undefined ? 'prompt' : 'resource') : KINDS.get(method)
-    const given = kind === 'resource' ? uri : name
-    if (kind === undefined || typeof given !== 'string') return undefined
-    if (kind === 'resource') {
-      const target = this.#currentView().uris.ownerOf(given)
-      return { kind, name: given, target, isKnown: target !== undefined }
-    }
-    const route = this.#routeOf(kind, given, permit)
-    if (route === undefined) return { kind, name: given, target: undefined, isKnown: false }
-    const { name: target } = route.target
-    const exposed = this.#options.names?.(kind, target, route.original) ?? route.exposed
-    return { kind, name: exposed, target, isKnown: true }
+    return this.#called.itemOf(method, params, permit)
   }
 
   /** Whose it is that a call names, where that is plain to see. */
-  ownerOf(method: string, { name, uri }: JsonObject, permit?: Permit): TargetName | undefined {
-    if (method === 'resources/read')
-      return typeof uri === 'string' ? this.#currentView().uris.ownerOf(uri) : undefined
-    if (typeof name !== 'string') return undefined
-    return this.#routeOf(method === 'tools/call' ? 'tool' : 'prompt', name, permit)?.target.name
-  }
-
-  #routeOf(
-    kind: 'tool' | 'prompt',
-    name: string,
-    permit: Permit | undefined,
-  ): NameRoute | undefined {
-    try {
-      return this.#router.routeOf(kind, name, permit)
-    } catch {
-      return undefined
-    }
+  ownerOf(method: string, params: JsonObject, permit?: Permit): TargetName | undefined {
+    return this.#called.ownerOf(method, params, permit)
   }
 
   /** The server of this path alone, where it takes what is not MCP. */
@@ -317,46 +262,14 @@ export class VirtualServer {
     await Promise.allSettled(this.#keepers.map(({ backend }) => backend.setLogLevel(caller)))
   }
 
-  /**
-   * Follows a resource: the caller is told of changes, under the URI by which it knows the resource.
-   * @throws one of `errors.ts`, or what `Backend.subscribe` throws
-   */
-  async subscribe(caller: Caller, params: RawObject, permit?: Permit): Promise<RawObject> {
-    const { target, uri, backend } = this.#followed('resources/subscribe', params, permit)
-    await backend.subscribe(caller, uri, (changed) => {
-      this.#router.forgetReads(target.name, changed)
-      const exposed = this.#currentView().uris.expose(target, changed)
-      // Rules may have become others since.
-      if (permit?.shows(resourceItem(target, changed, exposed)) === false) return
-      caller.notify({
-        method: 'notifications/resources/updated',
-        params: RawJson.fromValue<JsonObject>({ uri: exposed }),
-      })
-    })
-    return EMPTY_OBJECT
+  /** @throws as `Subscriptions.subscribe` */
+  subscribe(caller: Caller, params: RawObject, permit?: Permit): Promise<RawObject> {
+    return this.#subscriptions.subscribe(caller, params, permit)
   }
 
   /** @throws as `subscribe` */
-  async unsubscribe(caller: Caller, params: RawObject, permit?: Permit): Promise<RawObject> {
-    const { uri, backend } = this.#followed('resources/unsubscribe', params, permit)
-    await backend.unsubscribe(caller, uri)
-    return EMPTY_OBJECT
-  }
-
-  #followed(
-    method: string,
-    params: RawObject,
-    permit: Permit | undefined,
-  ): UriRoute & { readonly backend: Backend } {
-    const uri = stringIn(params.value, 'uri')
-    const route = this.#router.resourceRoute(uri, method, permit)
-    const keeper = route && this.#options.keepers().get(route.target.name)
-    if (route === undefined || keeper === undefined) throw new UnknownItemError('resource', uri)
-    const { resources } = keeper.catalog?.server.capabilities ?? {}
-    if (!isJsonObject(resources) || resources['subscribe'] !== true) {
-      throw new UnknownMethodError(`The server "${route.target.name}" has no subscriptions`)
-    }
-    return { ...route, backend: keeper.backend }
+  unsubscribe(caller: Caller, params: RawObject, permit?: Permit): Promise<RawObject> {
+    return this.#subscriptions.unsubscribe(caller, params, permit)
   }
 
   /** Whether an answer to a request of a server's can be delivered from this process. */
@@ -379,14 +292,13 @@ export class VirtualServer {
   }
 
   /** Calls `listener` with the lists that it sees changed. Returns the way to stop. */
-  onListChanged(listener: Listener, permit?: Permit): () => void {
-    this.#listeners.set(listener, { permit, told: this.#currentView(permit).lists })
-    return () => this.#listeners.delete(listener)
+  onListChanged(listener: ListListener, permit?: Permit): () => void {
+    return this.#audience.add(listener, () => this.#currentView(permit).lists)
   }
 
   /** Whether anybody is told of changes. */
   get isHeard(): boolean {
-    return this.#listeners.size > 0
+    return !this.#audience.isEmpty
   }
 
   /** The catalog of a backend is new, or, without one, the settings are: the next look sees it. */
@@ -398,18 +310,7 @@ export class VirtualServer {
 
   /** Tells the listeners which lists they see changed since they were last told. */
   announce(): void {
-    // Most of them saw the same before, and see the same now: long texts are compared once.
-    const known = new Map<Lists, Map<Lists, readonly ChangedList[]>>()
-    for (const [listener, entry] of this.#listeners) {
-      const before = entry.told
-      const { lists } = this.#currentView(entry.permit)
-      entry.told = lists
-      const verdicts = known.get(before) ?? new Map<Lists, readonly ChangedList[]>()
-      known.set(before, verdicts)
-      const changed = verdicts.get(lists) ?? changedLists(before, lists)
-      verdicts.set(lists, changed)
-      if (changed.length > 0) listener(changed)
-    }
+    this.#audience.announce()
   }
 
   get #keepers(): readonly CatalogKeeper[] {
@@ -435,11 +336,4 @@ export class VirtualServer {
     )
     return buildView(members, this.#options.settings().naming, permit, names)
   }
-}
-
-function changedLists(before: Lists, now: Lists): readonly ChangedList[] {
-  return (['tools', 'prompts', 'resources'] as const).filter(
-    (kind) =>
-      now[kind] !== before[kind] || (kind === 'resources' && now.templates !== before.templates),
-  )
 }
