@@ -7,6 +7,8 @@ import { setMaxListeners } from 'node:events'
 import type { Circuit } from './circuit-breaker.js'
 import { CircuitBreaker } from './circuit-breaker.js'
 import type { Call, Caller, CallWatcher, ReplyTo, UpstreamPlace } from './call.js'
+import { partyOf } from './call.js'
+import { Crowd } from './crowd.js'
 import { CallSender } from './call-sender.js'
 import type { SessionListener } from './caller-sessions.js'
 import { CallerSessions, MONITOR } from './caller-sessions.js'
@@ -62,6 +64,7 @@ export class Backend {
   readonly #noise = new Set<string>()
   readonly #breaker: CircuitBreaker
   readonly #calls: CallSender
+  readonly #crowd = new Crowd()
   #running = 0
   #onIdle: () => void = () => undefined
 
@@ -84,6 +87,7 @@ export class Backend {
       settings: target.circuitBreaker,
       probe: () => this.#monitor.ask(),
       onChange: (circuit) => listener.onCircuit(this, circuit),
+      makeRoom: (party) => this.#connector.makeRoom(this.#crowd.of(party)),
       reasonFor: (error) => this.reasonFor(error),
     })
     const { signal } = this.#closing
@@ -133,7 +137,10 @@ export class Backend {
    * @throws JsonRpcError as the server gave it, or one of the errors of `errors.ts`
    */
   async call(call: Call): Promise<RawObject> {
-    this.#breaker.admit(this.#running)
+    const party = partyOf(call.caller)
+    this.#breaker.admit(this.#running, party)
+    const isCrowded = this.#running >= this.target.circuitBreaker.maxConnections
+    if (isCrowded) this.#crowd.enter(party)
     this.#running++
     const asking = call.watcher?.asks(this.target, this.#monitor.version, call)
     try {
@@ -146,6 +153,7 @@ export class Backend {
       throw error
     } finally {
       this.#running--
+      if (isCrowded) this.#crowd.leave(party)
       if (this.#running === 0) this.#onIdle()
     }
   }

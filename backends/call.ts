@@ -60,6 +60,11 @@ export interface CallerNotification {
   readonly params: RawObject
 }
 
+/** Who takes turns with whom where callers wait for the same: principals, and sessions of those nobody knows. */
+export function partyOf({ principal, key }: Caller): string {
+  return principal === ANONYMOUS ? key : principal
+}
+
 /** The one principal there is as long as nobody is asked who they are; also the gateway's own. */
 export const ANONYMOUS = 'anonymous'
 

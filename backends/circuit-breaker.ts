@@ -34,6 +34,8 @@ export interface CircuitOptions {
   /** Asks the server whether it is there. Rejects where it is not. */
   readonly probe: () => Promise<void>
   readonly onChange: (circuit: Circuit) => void
+  /** Gives up a call that waits for one of this party's, where that is fairer. Returns whether it did. */
+  readonly makeRoom: (party: string) => boolean
   /** Why something failed, in words for everybody to read. */
   readonly reasonFor: (error: unknown) => string
 }
@@ -76,12 +78,12 @@ export class CircuitBreaker {
   }
 
   /**
-   * Lets a call in while so many are running.
+   * Lets a call of this party's in while so many are running.
    * @throws CircuitOpenError, BackendOverloadedError
    */
-  admit(running: number): void {
+  admit(running: number, party: string): void {
     if (!this.#isClosed) throw this.#refusal()
-    if (running < this.#mostAtOnce) return
+    if (running < this.#mostAtOnce || this.#options.makeRoom(party)) return
     const message = `${running} calls are running or waiting; call again later`
     throw new BackendOverloadedError(this.#options.target, message)
   }

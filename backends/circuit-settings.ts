@@ -48,7 +48,9 @@ export const circuitSchema = z
       .min(0)
       .max(1_000_000)
       .prefault(1_000)
-      .describe('Calls that wait for a connection; what is beyond fails at once.'),
+      .describe(
+        'Calls that wait for a connection; principals, or sessions of callers nobody knows, take turns. What is beyond fails at once.',
+      ),
   })
   .prefault({})
   .transform(({ interval, ejection, ...counts }): CircuitSettings => ({

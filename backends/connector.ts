@@ -156,6 +156,11 @@ export class Connector {
     return forward(this.#target, endpoint.url, this.#httpLanes().calls, request, token)
   }
 
+  /** As `CallLane.makeRoom`; a child process has no calls that wait. */
+  makeRoom(has: number): boolean {
+    return this.#lanes?.makeRoom(has) ?? false
+  }
+
   /** New connections from now on. */
   renew(): void {
     this.#lanes?.renew()

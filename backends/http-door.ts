@@ -6,18 +6,23 @@ import type { UpstreamTokens } from './oauth/tokens.js'
 /** Of an answer that nobody wants, what is read to keep its connection. */
 const MAX_DRAINED_BYTES = 64 * 1024
 
+/** What hears of a request; also that it has to wait, and how to give it up meanwhile. */
+export interface DoorHandler extends Dispatcher.DispatchHandler {
+  onWaiting?(giveUp: () => void): void
+}
+
 export interface HttpDoor {
   /** Whether nothing can be sent any more. */
   readonly closed: boolean
   /**
-   * What comes of it reaches `handler`. `subject` is the token of the caller that it is sent for; `isCall` says that it is a
-   * caller's request, of which only so many are sent at once.
+   * What comes of it reaches `handler`. `subject` is the token of the caller that it is sent for; `party` is who takes
+   * turns with others where it is a caller's request, of which only so many are sent at once.
    */
   dispatch(
     request: Dispatcher.DispatchOptions,
-    handler: Dispatcher.DispatchHandler,
+    handler: DoorHandler,
     subject: SubjectToken | undefined,
-    isCall: boolean,
+    party: string | undefined,
   ): void
 }
 
@@ -45,34 +50,34 @@ export class TokenDoor implements HttpDoor {
 
   dispatch(
     request: Dispatcher.DispatchOptions,
-    handler: Dispatcher.DispatchHandler,
+    handler: DoorHandler,
     subject: SubjectToken | undefined,
-    isCall: boolean,
+    party: string | undefined,
   ): void {
     const whose = this.#account === 'own' ? undefined : (subject ?? this.#account())
-    this.#send(request, handler, whose, isCall, true)
+    this.#send(request, handler, whose, party, true)
   }
 
   #send(
     request: Dispatcher.DispatchOptions,
-    handler: Dispatcher.DispatchHandler,
+    handler: DoorHandler,
     subject: SubjectToken | undefined,
-    isCall: boolean,
+    party: string | undefined,
     mayRetry: boolean,
   ): void {
     const fail = (error: unknown): void => {
       handler.onResponseError?.(NO_CONTROLLER, error as Error)
     }
     const sendWith = (token: string | undefined): void => {
-      if (token === undefined) return this.#door.dispatch(request, handler, subject, isCall)
+      if (token === undefined) return this.#door.dispatch(request, handler, subject, party)
       const retry = (): boolean => {
         if (!mayRetry || !this.#tokens.refused(token, subject)) return false
-        this.#send(request, handler, subject, isCall, false)
+        this.#send(request, handler, subject, party, false)
         return true
       }
       const headers = { ...(request.headers as object), authorization: `Bearer ${token}` }
       const retrying = new RetryingHandler(handler, retry)
-      this.#door.dispatch({ ...request, headers }, retrying, subject, isCall)
+      this.#door.dispatch({ ...request, headers }, retrying, subject, party)
     }
     try {
       const token = this.#account === 'own' ? this.#tokens.own() : this.#tokens.onBehalfOf(subject)
@@ -85,18 +90,22 @@ export class TokenDoor implements HttpDoor {
 }
 
 /** Before a request is on its way there is nothing to control. */
-const NO_CONTROLLER = undefined as unknown as Dispatcher.DispatchController
+export const NO_CONTROLLER = undefined as unknown as Dispatcher.DispatchController
 
 /** Passes everything on but a 401 after which the request is sent anew. */
-class RetryingHandler implements Dispatcher.DispatchHandler {
-  readonly #handler: Dispatcher.DispatchHandler
+class RetryingHandler implements DoorHandler {
+  readonly #handler: DoorHandler
   readonly #retry: () => boolean
   #isOver = false
   #drained = 0
 
-  constructor(handler: Dispatcher.DispatchHandler, retry: () => boolean) {
+  constructor(handler: DoorHandler, retry: () => boolean) {
     this.#handler = handler
     this.#retry = retry
+  }
+
+  onWaiting(giveUp: () => void): void {
+    this.#handler.onWaiting?.(giveUp)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {

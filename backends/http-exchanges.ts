@@ -17,8 +17,8 @@ export interface ExchangeOptions extends ReaderOptions {
   readonly isOneAnswer: boolean
   /** The token of the caller that it is sent for. */
   readonly subject?: SubjectToken | undefined
-  /** It is a caller's request. */
-  readonly isCall?: boolean
+  /** Who takes turns with others for it; absent for what is the gateway's own. */
+  readonly party?: string | undefined
 }
 
 export class HttpExchanges {
@@ -58,9 +58,9 @@ class HttpExchange implements Exchange, Sent {
   }
 
   send(door: HttpDoor, request: Dispatcher.DispatchOptions): void {
-    const { subject, isCall = false } = this.#options
+    const { subject, party } = this.#options
     try {
-      door.dispatch(request, this.#reader, subject, isCall)
+      door.dispatch(request, this.#reader, subject, party)
     } catch (cause) {
       this.#reader.onResponseError(undefined, cause as Error)
     }

@@ -5,7 +5,8 @@
  */
 import type { Dispatcher } from 'undici'
 import { Pool } from 'undici'
-import type { HttpDoor } from './http-door.js'
+import { CallLane } from './call-lane.js'
+import type { DoorHandler, HttpDoor } from './http-door.js'
 import type { Target } from './target.js'
 import { tlsConnector } from './upstream-tls.js'
 
@@ -13,13 +14,13 @@ export class HttpLanes implements HttpDoor {
   readonly #target: Target
   readonly #origin: string
   readonly #retiring = new Set<Pool>()
-  #calls: Pool
+  readonly #calls: CallLane
   #others: Pool
 
   constructor(target: Target, url: string) {
     this.#target = target
     this.#origin = new URL(url).origin
-    this.#calls = this.#lane(target.circuitBreaker.maxConnections)
+    this.#calls = new CallLane(target.name, this.#lane(target.circuitBreaker.maxConnections))
     this.#others = this.#lane(null)
   }
 
@@ -29,17 +30,22 @@ export class HttpLanes implements HttpDoor {
 
   /** For what is no MCP and limited with the calls. */
   get calls(): Pool {
-    return this.#calls
+    return this.#calls.pool
   }
 
   dispatch(
     request: Dispatcher.DispatchOptions,
-    handler: Dispatcher.DispatchHandler,
+    handler: DoorHandler,
     _subject: unknown,
-    isCall: boolean,
+    party: string | undefined,
   ): void {
-    if (isCall) this.#calls.dispatch(request, handler)
-    else this.#others.dispatch(request, handler)
+    if (party === undefined) this.#others.dispatch(request, handler)
+    else this.#calls.dispatch(request, handler, party)
+  }
+
+  /** As `CallLane.makeRoom`. */
+  makeRoom(has: number): boolean {
+    return this.#calls.makeRoom(has)
   }
 
   /**
@@ -47,12 +53,12 @@ export class HttpLanes implements HttpDoor {
    * be slow.
    */
   renew(): void {
-    for (const lane of [this.#calls, this.#others]) {
+    for (const lane of [this.#calls.pool, this.#others]) {
       this.#retiring.add(lane)
       const drop = (): void => void this.#retiring.delete(lane)
       lane.close().then(drop, drop)
     }
-    this.#calls = this.#lane(this.#target.circuitBreaker.maxConnections)
+    this.#calls.use(this.#lane(this.#target.circuitBreaker.maxConnections))
     this.#others = this.#lane(null)
   }
 

@@ -10,6 +10,7 @@ import {
 } from './errors.js'
 import { retryAfterMs } from './retry-after.js'
 import type { TargetName } from './target.js'
+import type { DoorHandler } from './http-door.js'
 import type { Exchange } from './transport.js'
 import type { Message } from './wire/json-rpc.js'
 import { InvalidMessageError, readMessages } from './wire/json-rpc.js'
@@ -36,7 +37,7 @@ export interface ReaderOptions {
 }
 
 /** undici's dispatch handler for one exchange. Once `onEnd` or `onError` was called, nothing follows. */
-export class ResponseReader implements Dispatcher.DispatchHandler {
+export class ResponseReader implements DoorHandler {
   readonly #target: TargetName
   readonly #options: ReaderOptions
   readonly #exchange: Exchange
@@ -49,6 +50,7 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = []
   #bytes = 0
   #sse: SseReader | undefined
+  #giveUp: (() => void) | undefined
 
   constructor(options: ReaderOptions, exchange: Exchange) {
     this.#target = options.target
@@ -59,11 +61,17 @@ export class ResponseReader implements Dispatcher.DispatchHandler {
   /** Stops the exchange silently. */
   abort(): void {
     this.#done = true
+    this.#giveUp?.()
     this.#controller?.abort(new Error('no longer wanted'))
+  }
+
+  onWaiting(giveUp: () => void): void {
+    this.#giveUp = giveUp
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    this.#giveUp = undefined
     // Called as the request is written to a connected socket: before this it provably did not run.
     this.#sent = true
     if (this.#done) controller.abort(new Error('no longer wanted'))

@@ -139,7 +139,7 @@ export class HttpTransport implements Transport {
     const headers = own
     for (const name in extras.headers) headers[name] ??= extras.headers[name] ?? ''
     headers['content-type'] = 'application/json'
-    return this.#dispatch('POST', headers, text, true, exchange, extras.subject, extras.isCall)
+    return this.#dispatch('POST', headers, text, true, exchange, extras.subject, extras.party)
   }
 
   /** A stream of its own, or, behind the event of an id, the rest of another. */
@@ -162,13 +162,13 @@ export class HttpTransport implements Transport {
     isOneAnswer: boolean,
     exchange: Exchange,
     subject?: SubjectToken,
-    isCall = false,
+    party?: string,
   ): Sent {
     const options = {
       target: this.#target.name,
       isOneAnswer,
       subject,
-      isCall,
+      party,
       hasSession: this.#sessionId !== undefined,
       onSessionId: this.#adopt,
     }

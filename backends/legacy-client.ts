@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Caller } from './call.js'
+import { partyOf } from './call.js'
 import {
   afterRunning,
   BackendProtocolError,
@@ -169,11 +170,11 @@ export class LegacyClient implements UpstreamClient {
       const forwarded = forwardedHeaders(this.#target, options.headers)
       const headers = withTraceHeaders(forwarded, options.trace)
       const { subject } = options
-      const isCall = options.caller !== undefined
+      const party = options.caller && partyOf(options.caller)
       return transport.send(text, new PendingExchange(pending, this.#pending, this.#hears), {
         headers,
         subject,
-        isCall,
+        party,
       })
     })
   }

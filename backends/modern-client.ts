@@ -4,6 +4,7 @@
  * server, or of a child process.
  */
 import { randomUUID } from 'node:crypto'
+import { partyOf } from './call.js'
 import { forwardedHeaders } from './credentials.js'
 import {
   afterRunning,
@@ -109,11 +110,11 @@ export class ModernClient implements UpstreamClient {
       const extra = withTraceHeaders(forwarded, options.trace)
       const headers = { ...extra, ...headersOf(options) }
       const { subject } = options
-      const isCall = options.caller !== undefined
+      const party = options.caller && partyOf(options.caller)
       return transport.send(text, new PendingExchange(pending, this.#pending, this.#hears), {
         headers,
         subject,
-        isCall,
+        party,
       })
     })
     return this.#neutral(result, options)

@@ -23,7 +23,7 @@ export class ModernHttpTransport implements Transport {
     this.#path = pathname + search
   }
 
-  send(text: string, exchange: Exchange, { headers, subject, isCall = false } = NO_EXTRAS): Sent {
+  send(text: string, exchange: Exchange, { headers, subject, party } = NO_EXTRAS): Sent {
     const request = {
       method: 'POST',
       path: this.#path,
@@ -41,7 +41,7 @@ export class ModernHttpTransport implements Transport {
       isOneAnswer: true,
       hasSession: false,
       subject,
-      isCall,
+      party,
     }
     return this.#exchanges.send(request, options, exchange)
   }

@@ -120,7 +120,7 @@ export class SseTransport implements Transport {
       text,
       exchange,
       extras.subject,
-      extras.isCall,
+      extras.party,
     )
   }
 
@@ -145,13 +145,13 @@ export class SseTransport implements Transport {
     body: string | null,
     exchange: Exchange,
     subject?: SubjectToken,
-    isCall = false,
+    party?: string,
   ): Sent {
     const options = {
       target: this.#target.name,
       hasSession: false,
       subject,
-      isCall,
+      party,
       isAcknowledgement: method === 'POST',
       isOneAnswer: false,
     }

@@ -45,8 +45,8 @@ export interface Extras {
   readonly headers: Readonly<Record<string, string>> | undefined
   /** The token of the caller that it is sent for. */
   readonly subject?: SubjectToken | undefined
-  /** It is a caller's request, not one of the gateway's own. */
-  readonly isCall?: boolean
+  /** Who takes turns with others for it; absent for what is the gateway's own. */
+  readonly party?: string | undefined
 }
 
 export const NO_EXTRAS: Extras = { headers: undefined }

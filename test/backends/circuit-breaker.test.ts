@@ -14,6 +14,7 @@ import { JsonRpcError } from '../../backends/index.js'
 import { target } from '../support/targets.js'
 
 const { name } = target('a')
+const PARTY = 'somebody'
 const late = new BackendTimeoutError(name, 'late')
 const refused = new BackendUnreachableError(name, 'refused', false)
 const broken = new BackendUnreachableError(name, 'broken', true)
@@ -28,6 +29,7 @@ function breakerOf(settings: JsonObject = {}) {
     probe: () =>
       new Promise<void>((answer, reject) => probes.push({ answer, fail: () => reject(late) })),
     onChange: (circuit) => changes.push(circuit),
+    makeRoom: () => false,
     reasonFor: (error) => (error as Error).message,
   })
   const fail = (error: Error, times = 5): void => {
@@ -98,7 +100,7 @@ describe('an open circuit', () => {
     expect(left).toBeGreaterThanOrEqual(27_000)
     expect(left).toBeLessThanOrEqual(33_000)
     vi.advanceTimersByTime(10_000)
-    expect(() => breaker.admit(0)).toThrow(
+    expect(() => breaker.admit(0, PARTY)).toThrow(
       expect.objectContaining({
         code: 'ERR_CIRCUIT_OPEN',
         retryAfterMs: left - 10_000,
@@ -113,11 +115,11 @@ describe('an open circuit', () => {
     expect(probes).toHaveLength(0)
     await vi.advanceTimersByTimeAsync(lengthOf(changes[0]))
     expect(probes).toHaveLength(1)
-    expect(() => breaker.admit(0)).toThrow('try again in 1 s')
+    expect(() => breaker.admit(0, PARTY)).toThrow('try again in 1 s')
     probes[0]?.answer()
     await vi.advanceTimersByTimeAsync(0)
     expect(statuses()).toEqual(['open', 'half-open', 'closed'])
-    expect(() => breaker.admit(0)).not.toThrow('again')
+    expect(() => breaker.admit(0, PARTY)).not.toThrow('again')
   })
 
   it('stays open longer each time that it does not answer, up to ten times', async () => {
@@ -187,8 +189,8 @@ describe('an open circuit', () => {
 
 it('lets in as many calls as there are connections and places to wait', () => {
   const { breaker } = breakerOf({ maxConnections: 2, maxPending: 3 })
-  expect(() => breaker.admit(4)).not.toThrow('calls')
-  expect(() => breaker.admit(5)).toThrow(
+  expect(() => breaker.admit(4, PARTY)).not.toThrow('calls')
+  expect(() => breaker.admit(5, PARTY)).toThrow(
     expect.objectContaining({ code: 'ERR_BACKEND_OVERLOADED' }),
   )
 })

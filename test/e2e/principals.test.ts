@@ -7,17 +7,9 @@ import { ModernClient } from '../support/modern-client.js'
 import { startModern } from '../support/modern-upstream.js'
 import type { RawSession } from '../support/raw-client.js'
 import { openSession } from '../support/raw-client.js'
+import { ADA, authentication, BOB } from '../support/two-principals.js'
 import { startEcho, startUpstream } from '../support/upstream-server.js'
 
-const ADA = { 'x-api-key': 'the-key-of-ada-0001' }
-const BOB = { 'x-api-key': 'the-key-of-bob-0001' }
-const authentication = {
-  mode: 'strict',
-  apiKeys: [
-    { name: 'ada', key: ADA['x-api-key'] },
-    { name: 'bob', key: BOB['x-api-key'] },
-  ],
-}
 const GOOD = fileURLToPath(new URL('../support/stdio-servers/good.mjs', import.meta.url))
 
 const sessionOf = (url: string, who: typeof ADA) => openSession(url, undefined, {}, who)
