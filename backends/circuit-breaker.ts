@@ -51,6 +51,9 @@ export class CircuitBreaker {
   readonly #options: CircuitOptions
   readonly #mostAtOnce: number
   #circuit: Circuit = { status: 'closed', since: Date.now() }
+  /** Since when it is closed, and until when it is open, by `performance.now()`. */
+  #closedAt = performance.now()
+  #openUntil = 0
   #isClosed = true
   #failures = 0
   #ejections = 0
@@ -124,7 +127,7 @@ export class CircuitBreaker {
     const { settings, reasonFor } = this.#options
     const now = Date.now()
     if (this.#isClosed) {
-      const calm = Math.floor((now - this.#circuit.since) / settings.intervalMs)
+      const calm = Math.floor((performance.now() - this.#closedAt) / settings.intervalMs)
       this.#ejections = Math.max(0, this.#ejections - calm)
     }
     this.#ejections++
@@ -132,6 +135,7 @@ export class CircuitBreaker {
     const jitter = 1 + JITTER * (2 * Math.random() - 1)
     const ejectionMs = Math.round(settings.ejectionMs * factor * jitter)
     this.#isClosed = false
+    this.#openUntil = performance.now() + ejectionMs
     this.#change({
       status: 'open',
       since: this.#circuit.status === 'closed' ? now : this.#circuit.since,
@@ -146,6 +150,7 @@ export class CircuitBreaker {
   #close(): void {
     clearTimeout(this.#timer)
     this.#isClosed = true
+    this.#closedAt = performance.now()
     this.#failures = 0
     this.#change({ status: 'closed', since: Date.now() })
   }
@@ -182,8 +187,8 @@ export class CircuitBreaker {
 
   #refusal(): CircuitOpenError {
     const { target } = this.#options
-    const { reason, until } = this.#circuit as Exclude<Circuit, { status: 'closed' }>
-    const retryAfterMs = Math.max(SOON_MS, until - Date.now())
+    const { reason } = this.#circuit as Exclude<Circuit, { status: 'closed' }>
+    const retryAfterMs = Math.max(SOON_MS, Math.ceil(this.#openUntil - performance.now()))
     const seconds = Math.ceil(retryAfterMs / 1_000)
     const message = `it has failed too often (${reason}); try again in ${seconds} s`
     return new CircuitOpenError(target, message, retryAfterMs)

@@ -67,7 +67,7 @@ export class Connector {
     let word: unknown
     try {
       const client = await this.#openModern(introduction, listener, signal)
-      this.#verdict = { era: 'modern', at: Date.now() }
+      this.#verdict = { era: 'modern', at: performance.now() }
       return client
     } catch (error) {
       if (this.#target.era === 'modern' || !this.#mayBeLegacy(error)) throw error
@@ -75,7 +75,7 @@ export class Connector {
     }
     const client = await this.#openLegacy(introduction, listener, signal)
     // A server that stumbled over the first question may be of either era all the same.
-    if (word instanceof NotModernError) this.#verdict = { era: 'legacy', at: Date.now() }
+    if (word instanceof NotModernError) this.#verdict = { era: 'legacy', at: performance.now() }
     return client
   }
 
@@ -176,7 +176,7 @@ export class Connector {
     const { era, endpoint } = this.#target
     if (era !== 'auto') return era
     if (endpoint.kind === 'http' && endpoint.protocol === 'sse') return 'legacy'
-    if (this.#verdict === undefined || Date.now() - this.#verdict.at > VERDICT_MS) {
+    if (this.#verdict === undefined || performance.now() - this.#verdict.at > VERDICT_MS) {
       this.#verdict = undefined
       return undefined
     }

@@ -39,7 +39,9 @@ export class CatalogKeeper {
   readonly backend: Backend
   readonly #listener: KeeperListener
   readonly #stale = new Set<CatalogKind>()
-  readonly #addedAt = Date.now()
+  readonly #since = Date.now()
+  /** By `performance.now()`, as everything that is waited for. */
+  readonly #addedAt = performance.now()
   #approvals: Approvals
   #offered: BackendCatalog | undefined
   #catalog: BackendCatalog | undefined
@@ -103,14 +105,12 @@ export class CatalogKeeper {
     if (state.status === 'unreachable') return report(state.reason, state.since)
     if (state.status !== 'ready') return report('not connected yet', state.since)
     if (this.#failure !== undefined) return report(this.#failure.reason, this.#failure.since)
-    return this.#catalog === undefined
-      ? report('its lists are being read', this.#addedAt)
-      : undefined
+    return this.#catalog === undefined ? report('its lists are being read', this.#since) : undefined
   }
 
   /** Waits until `settled`, but not past `deadlineMs` after the backend was added. */
   async settle(deadlineMs: number): Promise<void> {
-    const leftMs = this.#addedAt + deadlineMs - Date.now()
+    const leftMs = this.#addedAt + deadlineMs - performance.now()
     if (this.settled || leftMs <= 0) return
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, leftMs)
@@ -208,10 +208,10 @@ export class CatalogKeeper {
       const { until = 0 } = freshness[kind] ?? {}
       const capability = server?.capabilities[LISTS[kind].capability]
       const isTold = isJsonObject(capability) && capability['listChanged'] === true
-      return until > Date.now() && !isTold ? [{ kind, until }] : []
+      return until > performance.now() && !isTold ? [{ kind, until }] : []
     })
     if (expiring.length === 0) return
-    const soonest = Math.min(...expiring.map((it) => it.until)) - Date.now()
+    const soonest = Math.min(...expiring.map((it) => it.until)) - performance.now()
     this.#expiry = setTimeout(
       () =>
         this.refresh(

@@ -40,7 +40,7 @@ export interface Item {
 
 /** How long a list may be taken for current, and by whom (2026-07-28 server/utilities/caching). */
 export interface Freshness {
-  /** Milliseconds since the epoch. */
+  /** By `performance.now()`. */
   readonly until: number
   readonly scope: 'public' | 'private'
 }
@@ -118,7 +118,7 @@ const NO_LIST: DrainedList = { items: [], freshness: undefined }
 
 function freshnessOf({ ttlMs, cacheScope }: JsonObject): Freshness | undefined {
   if (typeof ttlMs !== 'number' || !(ttlMs >= 0)) return undefined
-  return { until: Date.now() + ttlMs, scope: cacheScope === 'public' ? 'public' : 'private' }
+  return { until: performance.now() + ttlMs, scope: cacheScope === 'public' ? 'public' : 'private' }
 }
 
 /** A list is as fresh as the least of its pages, and for no more people than any of them. */

@@ -14,7 +14,7 @@ const LONGEST_TTL_MS = 3_600_000
 
 interface Kept {
   readonly result: RawObject
-  /** Milliseconds since the epoch. */
+  /** By `performance.now()`. */
   readonly until: number
 }
 
@@ -28,7 +28,7 @@ export class ReadCache {
   get(target: TargetName, params: RawObject): RawObject | undefined {
     const key = keyOf(target, params)
     const kept = key === undefined ? undefined : this.#kept.get(key)
-    const leftMs = (kept?.until ?? 0) - Date.now()
+    const leftMs = Math.floor((kept?.until ?? 0) - performance.now())
     if (kept === undefined || leftMs <= 0) return undefined
     return withMembers(kept.result, { ttlMs: String(leftMs) })
   }
@@ -39,7 +39,7 @@ export class ReadCache {
     const isForAll = cacheScope === 'public' && resultType === undefined
     if (key === undefined || !isForAll || typeof ttlMs !== 'number' || !(ttlMs > 0)) return
     if (result.text.length > MAX_RESULT_CHARS) return
-    this.#kept.set(key, { result, until: Date.now() + Math.min(ttlMs, LONGEST_TTL_MS) })
+    this.#kept.set(key, { result, until: performance.now() + Math.min(ttlMs, LONGEST_TTL_MS) })
   }
 
   /** A resource of a target has changed, or nobody knows which. */

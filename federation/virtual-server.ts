@@ -148,7 +148,10 @@ export class VirtualServer {
     if (hints.length === 0 || hints.includes(undefined)) return NOT_CACHED
     const until = Math.min(...hints.map((it) => it?.until ?? 0))
     const isPublic = permit === undefined && hints.every((it) => it?.scope === 'public')
-    return { ttlMs: Math.max(0, until - Date.now()), scope: isPublic ? 'public' : 'private' }
+    return {
+      ttlMs: Math.max(0, Math.floor(until - performance.now())),
+      scope: isPublic ? 'public' : 'private',
+    }
   }
 
   /** Whether a backend has this capability, or may turn out to have it. */

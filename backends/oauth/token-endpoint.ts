@@ -15,7 +15,7 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 export interface Token {
   readonly value: string
-  /** In milliseconds since the epoch. */
+  /** By `performance.now()`. */
   readonly expiresAt: number
 }
 
@@ -37,7 +37,7 @@ export class TokenEndpoint {
 
   /** A token for the caller's (RFC 8693 §2.1), or without one for the gateway itself. @throws NoTokenError */
   async token(subjectToken?: string): Promise<Token> {
-    const askedAt = Date.now()
+    const askedAt = performance.now()
     try {
       const answer = await this.#ask(subjectToken)
       const lifeMs = (answer.expires_in ?? UNKNOWN_LIFE_MS / 1_000) * 1_000

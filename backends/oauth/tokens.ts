@@ -98,7 +98,7 @@ class KeptToken {
   readonly #fetch: () => Promise<Token>
   #token: Token | undefined
   #freshUntil = 0
-  #droppedAt = 0
+  #droppedAt = -Infinity
   #fetching: Promise<string> | undefined
 
   constructor(fetch: () => Promise<Token>) {
@@ -106,7 +106,7 @@ class KeptToken {
   }
 
   get(): string | Promise<string> {
-    const now = Date.now()
+    const now = performance.now()
     if (this.#token === undefined || now >= this.#token.expiresAt) return this.#fetched()
     if (now >= this.#freshUntil) this.#fetched().catch(() => undefined)
     return this.#token.value
@@ -118,7 +118,7 @@ class KeptToken {
    */
   drop(token: string): boolean {
     if (this.#token?.value !== token) return true
-    const now = Date.now()
+    const now = performance.now()
     if (now - this.#droppedAt < REFUSAL_MS) return false
     this.#droppedAt = now
     this.#token = undefined
@@ -134,7 +134,7 @@ class KeptToken {
     const done = (): void => (this.#fetching = undefined)
     try {
       const token = await this.#fetch()
-      const lifeMs = token.expiresAt - Date.now()
+      const lifeMs = token.expiresAt - performance.now()
       this.#token = token
       this.#freshUntil = token.expiresAt - Math.min(FRESH_MS, lifeMs * FRESH_SHARE)
       done()

@@ -127,14 +127,14 @@ export class Reflector<T> {
   async #run(signal: AbortSignal): Promise<void> {
     let failures = 0
     while (!signal.aborted) {
-      const startedAt = Date.now()
+      const startedAt = performance.now()
       try {
-        const isOld = Date.now() - this.#listedAt > this.#timing.relistMs
+        const isOld = performance.now() - this.#listedAt > this.#timing.relistMs
         if (this.#version === undefined || isOld) await this.#list(signal)
         await this.#watch(signal)
         failures = 0
         // A server that ends every watch at once must not be asked without pause.
-        if (Date.now() - startedAt < this.#timing.firstPauseMs)
+        if (performance.now() - startedAt < this.#timing.firstPauseMs)
           await pause(this.#timing.firstPauseMs, signal)
       } catch (error) {
         if (signal.aborted) return
@@ -143,7 +143,7 @@ export class Reflector<T> {
         // version is too old to go on from is no failure, unless it goes on.
         if (status > 0) this.#version = undefined
         if (status !== GONE || failures > 0) this.#fail(error)
-        if (Date.now() - startedAt > this.#timing.longestPauseMs) failures = 0
+        if (performance.now() - startedAt > this.#timing.longestPauseMs) failures = 0
         const { firstPauseMs, longestPauseMs } = this.#timing
         const pauseMs = Math.min(firstPauseMs * 2 ** failures++, longestPauseMs)
         await pause(pauseMs * (0.5 + Math.random() / 2), signal)
@@ -177,7 +177,7 @@ export class Reflector<T> {
     this.#items = items
     this.#unreadable = unreadable
     this.#version = version
-    this.#listedAt = Date.now()
+    this.#listedAt = performance.now()
     this.#become({ status: 'current' })
   }
 

@@ -6,7 +6,7 @@ const OUTCOMES: readonly Outcome[] = ['ok', 'failed', 'denied', 'limited', 'canc
 
 /** One thing that happened. */
 export interface Sample {
-  /** Milliseconds since the epoch. */
+  /** When it was over: milliseconds since the epoch. */
   readonly at: number
   readonly outcome: Outcome
   readonly durationMs: number
@@ -45,8 +45,8 @@ export class Figures {
     this.#upstream = new Durations(slots)
   }
 
-  add({ at, outcome, durationMs, upstreamMs }: Sample): void {
-    const place = this.#place(Math.floor(at / this.slotMs))
+  add({ at, outcome, durationMs, upstreamMs }: Sample, now = Date.now()): void {
+    const place = this.#place(Math.floor(at / this.slotMs), Math.floor(now / this.slotMs))
     if (place === undefined) return
     const index = place * OUTCOMES.length + OUTCOMES.indexOf(outcome)
     this.#counts[index] = (this.#counts[index] ?? 0) + 1
@@ -97,11 +97,12 @@ export class Figures {
   }
 
   /** Where a slot is counted, emptied of what was there before; `undefined` for what is too old to be. */
-  #place(slot: number): number | undefined {
+  #place(slot: number, newest: number): number | undefined {
     const place = slot % this.#slots
     const held = this.#held[place] ?? -1
-    if (held > slot) return undefined
-    if (held < slot) {
+    // What is newer than now is from before the clock was set back.
+    if (held > slot && held <= newest) return undefined
+    if (held !== slot) {
       this.#held[place] = slot
       this.#counts.fill(0, place * OUTCOMES.length, (place + 1) * OUTCOMES.length)
       for (const durations of [this.#total, this.#gateway, this.#upstream]) durations.clear(place)

@@ -6,7 +6,6 @@ const MAX_SHOWN = 500
 const MAX_TEXT = 128
 
 export function sessionsReport(sessions: SessionStore, callers: ModernCallers): object {
-  const now = Date.now()
   const shown: object[] = []
   for (const session of sessions) {
     if (shown.length === MAX_SHOWN) break
@@ -14,7 +13,7 @@ export function sessionsReport(sessions: SessionStore, callers: ModernCallers): 
     shown.push({
       session: session.shownId,
       since: new Date(createdAt).toISOString(),
-      idleMs: Math.round(session.idleMs(now)),
+      idleMs: Math.round(session.idleMs),
       protocolVersion,
       server,
       principal,

@@ -30,8 +30,9 @@ export class Jwks {
   readonly #settings: JwksSettings
   readonly #timing: JwksTiming
   #keys: JWTVerifyGetKey | undefined
-  #readAt = 0
-  #triedAt = 0
+  /** By `performance.now()`. */
+  #readAt = -Infinity
+  #triedAt = -Infinity
   #reading: Promise<void> | undefined
 
   constructor(settings: JwksSettings, timing: JwksTiming = TIMING) {
@@ -57,21 +58,21 @@ export class Jwks {
   }
 
   get #isOld(): boolean {
-    return this.#mayAskAgain && Date.now() - this.#readAt >= this.#timing.refreshMs
+    return this.#mayAskAgain && performance.now() - this.#readAt >= this.#timing.refreshMs
   }
 
   get #mayAskAgain(): boolean {
     const isConstant = this.#settings.inline !== undefined
-    return !isConstant && Date.now() - this.#triedAt >= this.#timing.cooldownMs
+    return !isConstant && performance.now() - this.#triedAt >= this.#timing.cooldownMs
   }
 
   /** One at a time, for all who wait. */
   #read(): Promise<void> {
-    this.#triedAt = Date.now()
+    this.#triedAt = performance.now()
     this.#reading ??= this.#load()
       .then((keySet) => {
         this.#keys = createLocalJWKSet(keySet)
-        this.#readAt = Date.now()
+        this.#readAt = performance.now()
       })
       .finally(() => (this.#reading = undefined))
     return this.#reading

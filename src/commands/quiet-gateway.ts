@@ -29,7 +29,7 @@ export async function startQuietly(config: Config): Promise<QuietGateway> {
       onBackend: (keeper) => keepers.set(keeper.backend.target.name, keeper),
     },
   )
-  const until = Date.now() + PATIENCE_MS
-  while (!gateway.readiness().ready && Date.now() < until) await sleep(50)
+  const until = performance.now() + PATIENCE_MS
+  while (!gateway.readiness().ready && performance.now() < until) await sleep(50)
   return { ...gateway, keepers: [...keepers.values()] }
 }

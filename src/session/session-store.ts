@@ -151,7 +151,7 @@ export class SessionStore {
     const { idleTimeoutMs, maxAgeMs } = this.#settings
     for (const [token, session] of this.#sessions.entries()) {
       const isOld = now - session.seed.createdAt > maxAgeMs
-      if (isOld || session.idleMs(now) > idleTimeoutMs) this.#sessions.delete(token)
+      if (isOld || session.idleMs > idleTimeoutMs) this.#sessions.delete(token)
     }
   }
 }

@@ -51,7 +51,7 @@ export class Session {
   readonly #streams = new Set<SessionStream>()
   #stopListening: (() => void) | undefined
   #closed = false
-  #usedAt = Date.now()
+  #usedAt = performance.now()
   #shownId: string | undefined
 
   constructor(seed: SessionSeed) {
@@ -78,8 +78,8 @@ export class Session {
   }
 
   /** For how long nothing was asked, run or listened to, in milliseconds. */
-  idleMs(now: number): number {
-    return this.running > 0 || this.isHeard ? 0 : now - this.#usedAt
+  get idleMs(): number {
+    return this.running > 0 || this.isHeard ? 0 : performance.now() - this.#usedAt
   }
 
   /** Requests under way. */
@@ -93,7 +93,7 @@ export class Session {
   }
 
   touch(): void {
-    this.#usedAt = Date.now()
+    this.#usedAt = performance.now()
   }
 
   /** Whether the client asked for a log message of this severity. */

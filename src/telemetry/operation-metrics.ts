@@ -130,7 +130,9 @@ export class OperationMetrics {
 
   /** A session has ended. */
   recordSession({ seed: { protocolVersion, createdAt } }: Session): void {
-    this.#session.record(protocolVersion, Date.now() - createdAt, protocolVersion)
+    // Another replica may have opened it, whose clock may be ahead of ours.
+    const lifeMs = Math.max(0, Date.now() - createdAt)
+    this.#session.record(protocolVersion, lifeMs, protocolVersion)
   }
 
   /** Who somebody is, as a label; `undefined` where nobody is one. */

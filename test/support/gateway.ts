@@ -65,7 +65,23 @@ export interface SpawnedGateway extends AsyncDisposable {
 export const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
 
 /** Starts the built command with this configuration and waits until it is ready. */
-export async function spawnGateway(
+export function spawnGateway(
+  config: GatewayConfig,
+  ...options: readonly string[]
+): Promise<SpawnedGateway> {
+  return spawnGatewayIn({}, config, ...options)
+}
+
+/** What the command runs in. */
+export interface Surroundings {
+  /** A program of `test/support/preloads` that runs before it. */
+  readonly preload?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** `spawnGateway` in surroundings of the test's. */
+export async function spawnGatewayIn(
+  { preload, env }: Surroundings,
   config: GatewayConfig,
   ...options: readonly string[]
 ): Promise<SpawnedGateway> {
@@ -74,8 +90,13 @@ export async function spawnGateway(
   const fixed = { listen: { port: 0 }, admin: false }
   await writeFile(file, JSON.stringify({ ...fixed, ...config }))
   const args = ['serve', '--config', file, '--log-level', 'debug', ...options]
+  const before =
+    preload === undefined
+      ? {}
+      : { NODE_OPTIONS: `--import ${new URL(`preloads/${preload}.mjs`, import.meta.url).href}` }
   const child = spawn(process.execPath, [CLI, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env, ...before },
   })
   const log: JsonObject[] = []
   createInterface({ input: child.stdout }).on('line', (line) => {
