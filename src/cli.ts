@@ -104,8 +104,12 @@ function report(error: unknown): number {
 
 // Whoever reads our output may have read enough, as `| head` has; the work goes on.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+  if (error.code !== 'EPIPE') process.exit(report(error))
 })
+// What cannot be told there can be told nowhere.
+process.stderr.on('error', () => undefined)
 process.exitCode = await main(process.argv.slice(2)).catch(report)
+// Whether the last of what was printed could be written shows a moment later.
+await new Promise((resolve) => setImmediate(resolve))
 // Everything has been closed; what a library still holds open must not hold the process.
 process.exit()

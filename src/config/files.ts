@@ -12,6 +12,9 @@ export interface ConfigFile {
 export const LOCK_FILE = 'junction.lock.json'
 
 const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'no space left for this user',
+  EROFS: 'the file system is read-only',
   ENOENT: 'no such file or directory',
   EACCES: 'permission denied',
   EISDIR: 'it is a directory',
@@ -26,14 +29,14 @@ export async function readConfigFiles(path: string, problems: Problems): Promise
     try {
       files.push({ path: file, text: await readFile(file, 'utf8') })
     } catch (error) {
-      problems.add(wholeFile(file), `cannot be read: ${readFailure(error)}`)
+      problems.add(wholeFile(file), `cannot be read: ${fileFailure(error)}`)
     }
   }
   return files
 }
 
-/** Why reading a file failed. */
-export function readFailure(error: unknown): string {
+/** Why a file cannot be read or written. */
+export function fileFailure(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
   return REASONS[code] ?? code
 }

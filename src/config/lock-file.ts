@@ -1,10 +1,10 @@
 /** `junction.lock.json` beside the configuration: the definitions of tools that somebody approved. */
-import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { Approvals } from '../../federation/index.js'
 import { parseDocuments } from './documents.js'
-import { LOCK_FILE, readFailure, wholeFile } from './files.js'
+import { LOCK_FILE, fileFailure, wholeFile } from './files.js'
 import { reportIssues } from './issues.js'
 import { messageOf } from './messages.js'
 import type { Problems } from './problems.js'
@@ -34,7 +34,7 @@ export async function readApprovals(path: string, problems: Problems): Promise<A
     text = await readFile(path, 'utf8')
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
-    problems.add(wholeFile(path), `cannot be read: ${readFailure(error)}`)
+    problems.add(wholeFile(path), `cannot be read: ${fileFailure(error)}`)
     return {}
   }
   const [document] = parseDocuments({ path, text }, problems)
@@ -45,14 +45,34 @@ export async function readApprovals(path: string, problems: Problems): Promise<A
   return {}
 }
 
-/** In one step, since running gateways read it as it changes; in order of names, since people compare it. */
+/**
+ * In one step, since running gateways read it as it changes; in order of names, since people compare it.
+ * @throws where it cannot be written whole; the old one is as it was
+ */
 export async function writeApprovals(path: string, approvals: Approvals): Promise<void> {
   const targets = sorted(
     Object.entries(approvals).map(([name, tools]) => [name, sorted(Object.entries(tools))]),
   )
   const temporary = `${path}.${process.pid}`
-  await writeFile(temporary, `${JSON.stringify({ version: 1, targets }, undefined, 2)}\n`)
-  await rename(temporary, path)
+  try {
+    await writeDurably(temporary, `${JSON.stringify({ version: 1, targets }, undefined, 2)}\n`)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    const state = `${path} cannot be written, and is as it was: ${fileFailure(error)}`
+    throw new Error(state, { cause: error })
+  }
+}
+
+/** Some file systems find out late that they are full: what stands there has to be on the disk before it counts. */
+async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
 }
 
 function sorted<T>(entries: readonly (readonly [string, T])[]): Record<string, T> {

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { readFailure } from './files.js'
+import { fileFailure } from './files.js'
 import type { Problems } from './problems.js'
 import type { ScalarNode } from './tree.js'
 
@@ -69,6 +69,6 @@ async function readText(path: string): Promise<Found> {
     // Editors and `echo` end files with a line break that is no part of the secret.
     return { text: (await readFile(path, 'utf8')).replace(/\r?\n$/, '') }
   } catch (error) {
-    return { failure: `the file ${path} cannot be read: ${readFailure(error)}` }
+    return { failure: `the file ${path} cannot be read: ${fileFailure(error)}` }
   }
 }

@@ -30,6 +30,7 @@ export function createLog(level: LogLevel): Log {
     sync: false,
     maxLength: MAX_WAITING_BYTES,
   })
+  const isFailing = tellOfFailure(out)
   let waiting = ''
   let timer: NodeJS.Timeout | undefined
   const writeWaiting = (): void => {
@@ -41,7 +42,11 @@ export function createLog(level: LogLevel): Log {
     out.write(text)
   }
   // Before pino's own, which writes what it has.
-  process.prependListener('exit', writeWaiting)
+  process.prependListener('exit', () => {
+    writeWaiting()
+    // It would wait for room for ever.
+    if (isFailing()) out.destroy()
+  })
   const inOrder = {
     write: (line: string): void => {
       writeWaiting()
@@ -56,6 +61,20 @@ export function createLog(level: LogLevel): Log {
       else timer ??= setTimeout(writeWaiting, CHUNK_MS).unref()
     },
   }
+}
+
+/**
+ * The gateway goes on where its log has no room, and so does the log where it has room again. Returns whether it is as bad
+ * as that.
+ */
+function tellOfFailure(out: ReturnType<typeof pino.destination>): () => boolean {
+  let isFailing = false
+  out.on('error', (error: Error) => {
+    if (!isFailing) process.stderr.write(`the log cannot be written: ${error.message}\n`)
+    isFailing = true
+  })
+  out.on('write', () => (isFailing = false))
+  return () => isFailing
 }
 
 function optionsFor(level: LogLevel) {
