@@ -65,6 +65,8 @@ export class Backend {
   readonly #breaker: CircuitBreaker
   readonly #calls: CallSender
   readonly #crowd = new Crowd()
+  /** The look at where the host name leads that is under way. */
+  #looking: Promise<void> | undefined
   #running = 0
   #onIdle: () => void = () => undefined
 
@@ -103,13 +105,17 @@ export class Backend {
         this.#breaker.recovered()
       },
       onState: (state) => listener.onState(this, state),
+      lookUp: () => this.#lookUp(false),
       onSilence: (error) => {
         this.#breaker.failed(error, this.#breaker.breaks)
         this.#connector.renew()
       },
       reasonFor: (error) => this.reasonFor(error),
     })
-    this.#calls = new CallSender(target, this.#sessions, this.#breaker, signal)
+    this.#calls = new CallSender(target, this.#sessions, this.#breaker, signal, () =>
+      // The next connection may lead to another server than those that are kept, where nobody knows our sessions.
+      this.#lookUp(true),
+    )
     this.#connector = new Connector(target, (line) => listener.onStderr(this, context.redact(line)))
   }
 
@@ -317,6 +323,18 @@ export class Backend {
     if (this.#connector.reaches(replyTo)) {
       await this.#connector.tell(replyTo.upstreamSessionId, text, subject)
     }
+  }
+
+  /** Leaves connections to addresses that the host name leads to no longer, as they fall idle. Never rejects. */
+  #lookUp(isInDoubt: boolean): Promise<void> {
+    this.#looking ??= (async () => {
+      const isElsewhere = await this.#connector.leadsElsewhere(isInDoubt)
+      this.#looking = undefined
+      if (!isElsewhere || this.#closing.signal.aborted) return
+      this.#connector.renew()
+      this.#monitor.client?.listenAnew?.()
+    })()
+    return this.#looking
   }
 
   async #open(

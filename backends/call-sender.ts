@@ -24,19 +24,22 @@ export class CallSender {
   readonly #options: Pick<AttemptsOptions, 'target' | 'budget' | 'closing' | 'isWelcome'>
   readonly #budget: RetryBudget
   readonly #breaker: CircuitBreaker
+  readonly #onSessionLost: () => Promise<void>
   readonly #inputLoop: InputLoop
   readonly #parkedCalls: ParkedCalls
 
-  /** Nothing is sent again once `closing` is aborted. */
+  /** Nothing is sent again once `closing` is aborted. `onSessionLost` is waited for before another is opened. Never rejects. */
   constructor(
     target: Target,
     sessions: CallerSessions,
     breaker: CircuitBreaker,
     closing: AbortSignal,
+    onSessionLost: () => Promise<void>,
   ) {
     this.#target = target
     this.#sessions = sessions
     this.#breaker = breaker
+    this.#onSessionLost = onSessionLost
     this.#budget = new RetryBudget(target.retries.budget)
     const isWelcome = (): boolean => breaker.isClosed
     this.#options = { target, budget: this.#budget, closing, isWelcome }
@@ -70,7 +73,10 @@ export class CallSender {
       } catch (error) {
         this.#breaker.failed(error, breaks)
         const isLoss = error instanceof UpstreamSessionLostError && client !== undefined
-        if (isLoss) this.#sessions.discard(client as UpstreamClient)
+        if (isLoss) {
+          this.#sessions.discard(client as UpstreamClient)
+          await this.#onSessionLost()
+        }
         if (isLoss && call.caller.places?.has(this.#target.name) === true) {
           throw new StatefulSessionLostError(this.#target.name, error.message, error)
         }

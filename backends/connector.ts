@@ -8,6 +8,7 @@ import type { ForeignAnswer, ForeignRequest } from './forwarding.js'
 import { forward } from './forwarding.js'
 import type { Account, HttpDoor } from './http-door.js'
 import { TokenDoor } from './http-door.js'
+import { HostAddresses } from './host-addresses.js'
 import { HttpLanes } from './http-lanes.js'
 import { HttpTransport } from './http-transport.js'
 import { NO_CONNECTION } from './input-loop.js'
@@ -37,6 +38,7 @@ export class Connector {
   readonly #target: Target
   readonly #onStderr: (line: string) => void
   readonly #lanes: HttpLanes | undefined
+  readonly #addresses: HostAddresses | undefined
   readonly #tokens: UpstreamTokens | undefined
   #verdict: { readonly era: Era; readonly at: number } | undefined
   /** An `mcp` target that turned out to speak HTTP+SSE. */
@@ -49,6 +51,7 @@ export class Connector {
     if (target.endpoint.kind !== 'http') return
     this.#tokens = target.auth && new UpstreamTokens(target.name, target.auth)
     this.#lanes = new HttpLanes(target, target.endpoint.url)
+    this.#addresses = new HostAddresses(target.endpoint.url)
   }
 
   /** @throws as `LegacyClient.open` and `ModernClient.open` */
@@ -159,6 +162,11 @@ export class Connector {
   /** As `CallLane.makeRoom`; a child process has no calls that wait. */
   makeRoom(has: number): boolean {
     return this.#lanes?.makeRoom(has) ?? false
+  }
+
+  /** Whether the host name has ceased to lead to an address that it led to, as seems so where there is doubt. Never rejects. */
+  async leadsElsewhere(isInDoubt: boolean): Promise<boolean> {
+    return (await this.#addresses?.look(isInDoubt)) ?? false
   }
 
   /** New connections from now on. */

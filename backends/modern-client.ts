@@ -124,6 +124,10 @@ export class ModernClient implements UpstreamClient {
     await this.#listen().start()
   }
 
+  listenAnew(): void {
+    void this.#listening?.restart()
+  }
+
   async subscribe(uri: string): Promise<void> {
     if (await this.#listen().follow(uri)) return
     throw new JsonRpcError(ErrorCode.InvalidParams, 'the server does not tell of this resource')

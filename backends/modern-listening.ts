@@ -65,6 +65,12 @@ export class ModernListening {
     await this.#renew()
   }
 
+  /** The same over another stream, opened before the one there is closed; it may lead to another server. */
+  async restart(): Promise<void> {
+    if (this.#current === undefined) return
+    if ((await this.#renew()) !== undefined) this.#options.onGap()
+  }
+
   /** Follows a resource as well. Returns false where the server does not agree to that. */
   async follow(uri: string): Promise<boolean> {
     this.#uris.add(uri)

@@ -35,6 +35,8 @@ export interface MonitorOptions {
   /** It is connected; the state says so next. */
   readonly onConnected: (client: UpstreamClient) => void
   readonly onState: (state: BackendState) => void
+  /** It is connected, or has been asked so often: its host name may lead elsewhere by now. Never rejects. */
+  readonly lookUp: () => Promise<void>
   /** The server does not refuse, and says nothing: it hangs, or its connections lead nowhere. */
   readonly onSilence: (error: BackendTimeoutError) => void
   /** Why something failed, in words for everybody to read. */
@@ -45,6 +47,8 @@ export interface MonitorOptions {
 const STABLE_MS = 10_000
 /** A server that comes back is noticed this soon. A child process costs more to try. */
 const LONGEST_AWAY_MS = { http: 5_000, stdio: 15_000 } as const
+/** With each so many questions whether the server is there, its host name is looked up. */
+const ASKED_PER_LOOK = 4
 const TOO_MANY_REQUESTS = 429
 
 export class Monitor {
@@ -196,8 +200,15 @@ export class Monitor {
   #askNowAndThen(): (() => void) | undefined {
     const { endpoint, health } = this.#options.target
     if (endpoint.kind !== 'http' || health.intervalMs === 0) return undefined
-    // What goes wrong has ended the session.
-    return askNowAndThen(() => this.ask().catch(() => undefined), health.intervalMs)
+    const { lookUp } = this.#options
+    void lookUp()
+    let asked = 0
+    const ask = async (): Promise<void> => {
+      // What goes wrong has ended the session.
+      await this.ask().catch(() => undefined)
+      if (++asked % ASKED_PER_LOOK === 0) await lookUp()
+    }
+    return askNowAndThen(ask, health.intervalMs)
   }
 
   /** A server that was replaced by a newer one at the same address would be spoken to as an old one for ever. */

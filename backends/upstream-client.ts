@@ -31,6 +31,8 @@ export interface UpstreamClient {
   request(options: RequestOptions, timeoutMs: number): Promise<RawObject>
   /** Hears what the server says unasked, from when it resolves on if not before. Never rejects. */
   listen(): Promise<void>
+  /** What the server says unasked comes over a new connection from now on, where there is one for that alone. */
+  listenAnew?(): void
   /** Has the server tell of changes of a resource. @throws as `request` */
   subscribe(uri: string, timeoutMs: number): Promise<void>
   /** @throws as `request` */

@@ -1,6 +1,6 @@
 /** A wire that can be cut, or fall silent without a word, between a client and a real server. */
 import { once } from 'node:events'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
 
 export class TcpProxy implements AsyncDisposable {
@@ -14,12 +14,18 @@ export class TcpProxy implements AsyncDisposable {
     this.#target = placeOf(url)
   }
 
-  static async start(url: string): Promise<TcpProxy> {
+  /** `at` is another place to listen at than a free port of 127.0.0.1. */
+  static async start(url: string, at: ListenOptions = {}): Promise<TcpProxy> {
     const proxy = new TcpProxy(url)
-    proxy.#server.listen(0, '127.0.0.1')
+    proxy.#server.listen({ host: '127.0.0.1', port: 0, ...at })
     await once(proxy.#server, 'listening')
     proxy.port = (proxy.#server.address() as AddressInfo).port
     return proxy
+  }
+
+  /** Of both sides. */
+  get connections(): number {
+    return this.#sockets.size
   }
 
   /** Breaks what is open, and whatever comes. */
