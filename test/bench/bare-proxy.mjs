@@ -20,10 +20,9 @@ const server = createServer((request, response) => {
       {
         onRequestStart() {},
         onResponseStart(_, status, headers) {
-          response.writeHead(status, {
-            'content-type': headers['content-type'],
-            'content-length': headers['content-length'],
-          })
+          const { 'content-type': answerType = 'text/plain', 'content-length': length } = headers
+          const size = length === undefined ? {} : { 'content-length': length }
+          response.writeHead(status, { 'content-type': answerType, ...size })
         },
         onResponseData(_, chunk) {
           response.write(chunk)

@@ -1,73 +1,137 @@
-// A load of tools/call over keep-alive connections. Plain `node:net` and prepared bytes, so that the one who
-// measures costs less than the one who is measured.
+// The load: keep-alive connections, each of which waits for its answer before it asks again. Plain `node:net` and prepared
+// bytes, so that the one who measures costs less than the one who is measured.
 import { connect } from 'node:net'
 
+const HEAD_END = '\r\n\r\n'
+const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n')
+
 /**
- * Calls for `seconds` over `connections`, each waiting for its answer before the next call.
- * Returns calls per second and latencies in milliseconds. An answer that is not a result ends it with an error.
+ * Asks for `seconds` over as many connections as there are `requests`: each sends its own again and again, since a session
+ * runs no two requests of one id. Returns calls per second, and latencies in milliseconds. The first answer of each connection is
+ * read whole; one that is not the result for that id ends everything with an error.
  */
-export async function load({ port, headers, tool, connections, seconds }) {
+export async function load(port, requests, seconds) {
   const latencies = []
-  const until = performance.now() + seconds * 1000
-  const drivers = Array.from({ length: connections }, (_, id) =>
-    drive(port, requestBytes(port, headers, tool, id), until, latencies),
+  const begin = performance.now()
+  const until = begin + seconds * 1000
+  await Promise.all(
+    requests.map(({ id, bytes }) => new Connection(port, id, bytes, until, latencies).run()),
   )
-  await Promise.all(drivers)
-  latencies.sort((a, b) => a - b)
+  const took = (performance.now() - begin) / 1000
+  latencies.sort((one, other) => one - other)
   return {
-    callsPerSecond: latencies.length / seconds,
+    calls: latencies.length,
+    callsPerSecond: latencies.length / took,
     p50: latencies[Math.floor(latencies.length * 0.5)],
     p99: latencies[Math.floor(latencies.length * 0.99)],
   }
 }
 
-/** Connections share a session, so each has an id of its own: a session runs no two requests of one id. */
-function requestBytes(port, headers, tool, id) {
-  const params = { name: tool, arguments: { message: 'hello' } }
-  const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params })
-  const lines = [
-    'POST /mcp HTTP/1.1',
-    `Host: 127.0.0.1:${port}`,
-    'Content-Type: application/json',
-    'Accept: application/json, text/event-stream',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-  ]
-  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`)
+class Connection {
+  #socket
+  #id
+  #request
+  #until
+  #latencies
+  #sentAt = 0
+  /** Bytes of the body that are still to come; negative where only its end tells. */
+  #missing = 0
+  #head = Buffer.alloc(0)
+  #tail = Buffer.alloc(0)
+  /** Of the first answer. */
+  #kept = []
+  #length
+
+  constructor(port, id, request, until, latencies) {
+    this.#id = id
+    this.#request = request
+    this.#until = until
+    this.#latencies = latencies
+    this.#socket = connect(port, '127.0.0.1').setNoDelay(true)
+  }
+
+  run() {
+    return new Promise((resolve, reject) => {
+      const fail = (error) => {
+        this.#socket.destroy()
+        reject(error)
+      }
+      this.#socket.on('connect', () => this.#send())
+      this.#socket.on('error', fail)
+      this.#socket.on('close', () => reject(new Error('a contender closed its connection')))
+      this.#socket.on('data', (chunk) => {
+        try {
+          if (!this.#hasEnded(chunk)) return
+          if (this.#kept !== undefined) this.#check()
+        } catch (error) {
+          return fail(error)
+        }
+        const now = performance.now()
+        this.#latencies.push(now - this.#sentAt)
+        if (now < this.#until) return this.#send()
+        this.#socket.end()
+        resolve()
+      })
+    })
+  }
+
+  #send() {
+    this.#sentAt = performance.now()
+    this.#socket.write(this.#request)
+  }
+
+  /** Whether this chunk is the last of an answer. */
+  #hasEnded(chunk) {
+    this.#kept?.push(chunk)
+    if (this.#missing === 0) return this.#begin(chunk)
+    if (this.#missing < 0) return this.#isLast(chunk)
+    this.#missing -= chunk.length
+    return this.#missing === 0
+  }
+
+  #begin(chunk) {
+    const head = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
+    const end = head.indexOf(HEAD_END)
+    if (end === -1) {
+      this.#head = head
+      return false
+    }
+    this.#head = Buffer.alloc(0)
+    const text = head.latin1Slice(0, end)
+    if (!text.startsWith('HTTP/1.1 200')) throw unexpected(head)
+    const length = /content-length: *(\d+)/i.exec(text)?.[1]
+    if (length === undefined) {
+      this.#missing = -1
+      this.#tail = Buffer.alloc(0)
+      return this.#isLast(head)
+    }
+    // The same request has the same answer, so that errors in between show.
+    this.#length ??= length
+    if (length !== this.#length) throw unexpected(head)
+    this.#missing = Number(length) - (head.length - end - HEAD_END.length)
+    return this.#missing === 0
+  }
+
+  /** JSON and events hold no carriage return, so that this ends nothing but an answer. */
+  #isLast(chunk) {
+    const enough = chunk.length >= LAST_CHUNK.length
+    const end = enough ? chunk : Buffer.concat([this.#tail, chunk])
+    this.#tail = end.subarray(-LAST_CHUNK.length)
+    if (!this.#tail.equals(LAST_CHUNK)) return false
+    this.#missing = 0
+    return true
+  }
+
+  #check() {
+    const whole = Buffer.concat(this.#kept)
+    this.#kept = undefined
+    const text = whole.toString('utf8', whole.indexOf(HEAD_END))
+    const id = /"id":("[^"]*"|\d+)/.exec(text)?.[1]
+    const isResult = text.includes('"result":') && !text.includes('"isError":true')
+    if (id !== JSON.stringify(this.#id) || !isResult) throw unexpected(whole)
+  }
 }
 
-function drive(port, request, until, latencies) {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1').setNoDelay(true)
-    let sentAt = 0
-    let missing = 0
-    let head = Buffer.alloc(0)
-    const send = () => {
-      sentAt = performance.now()
-      socket.write(request)
-    }
-    socket.on('connect', send)
-    socket.on('error', reject)
-    socket.on('data', (chunk) => {
-      if (missing === 0) {
-        head = head.length === 0 ? chunk : Buffer.concat([head, chunk])
-        const end = head.indexOf('\r\n\r\n')
-        if (end === -1) return
-        const text = head.toString('latin1', 0, end)
-        const length = /content-length: (\d+)/i.exec(text)?.[1]
-        const isResult = head.includes('"result":', end)
-        if (!text.startsWith('HTTP/1.1 200') || length === undefined || !isResult) {
-          return reject(new Error(`unexpected answer: ${head.toString('utf8', 0, 400)}`))
-        }
-        missing = Number(length) - (head.length - end - 4)
-        head = Buffer.alloc(0)
-      } else missing -= chunk.length
-      if (missing > 0) return
-      const now = performance.now()
-      latencies.push(now - sentAt)
-      if (now < until) return send()
-      socket.end()
-      resolve()
-    })
-  })
+function unexpected(answer) {
+  return new Error(`unexpected answer: ${answer.toString('utf8', 0, 600)}`)
 }

@@ -1,161 +1,101 @@
-// `npm run bench [-- --seconds N]`: what the gateway adds to a call; with `--telemetry` what telemetry adds to that. All
-// contenders run on this machine in one run and take turns, so the ratios mean something; the absolute numbers do not.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
-import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { load } from './load.mjs'
+// `npm run bench`: what the gateway adds to the work of its servers, beside what a proxy must add at least. All contenders run
+// on this machine in one run and take turns, so the ratios mean something; the absolute numbers do not.
+//
+//   --all             every row of docs/performance.md, instead of the most important ones
+//   --only a,b        these parts alone: calls, lists, initialize, lookup, workers, sizes, sessions, idleCpu, startUp, storm
+//   --seconds N       of each of the eight rounds (0.5)
+//   --json FILE       writes the results
+//   --from FILE       reads results instead of measuring
+//   --docs            writes docs/performance.md
+//   --guard           compares the ratios with those of docs/performance.md; ends with 1 where one is much worse
+//   --telemetry       what telemetry adds to a call
+//   --profile FOLDER  gateways write CPU profiles there
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { startBackend } from './backend-process.mjs'
+import { measureCalls } from './calls.mjs'
+import { measureIdleCpu, measureSessions, measureStartUp, measureStorm } from './idle.mjs'
+import { measureInitialize, measureLists, measureLookup } from './lists.mjs'
+import { describeMachine, leaveFirstCore } from './machine.mjs'
+import { markdown, tables } from './report.mjs'
+import { measureSizes } from './sizes.mjs'
+import { compareTelemetry, telemetryText } from './telemetry.mjs'
+import { measureWorkers } from './workers.mjs'
 
-const CONNECTIONS = 32
-const ROUNDS = 3
-/** Of two that are near each other; what else the machine does comes and goes within seconds. */
-const PAIRS = 24
-const PAIR_SECONDS = 0.5
-const option = process.argv.indexOf('--seconds')
-const isAboutTelemetry = process.argv.includes('--telemetry')
-const seconds = option === -1 ? 3 : Number(process.argv[option + 1])
-const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const children = []
+const { values: options } = parseArgs({
+  options: {
+    all: { type: 'boolean', default: false },
+    docs: { type: 'boolean', default: false },
+    guard: { type: 'boolean', default: false },
+    telemetry: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    seconds: { type: 'string', default: '0.5' },
+    json: { type: 'string' },
+    from: { type: 'string' },
+    profile: { type: 'string' },
+  },
+})
+const ROUNDS = 8
+const extent = options.guard ? 'guard' : options.all ? 'all' : 'short'
+const turns = { extent, rounds: ROUNDS, seconds: Number(options.seconds) }
 
-const start = (file, ...args) => {
-  const child = spawn(process.execPath, [here(file), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  children.push(child)
-  return child
+/** In which runs each is measured if nothing else is said, and how. */
+const PARTS = {
+  calls: ['guard short all', (backend) => measureCalls(backend, turns)],
+  lists: ['guard short all', (backend) => measureLists(backend, turns)],
+  initialize: ['guard short all', (backend) => measureInitialize(backend, turns)],
+  lookup: ['guard short all', (backend) => measureLookup(backend, turns)],
+  workers: ['short all', (backend) => measureWorkers(backend, turns)],
+  sizes: ['all', (backend) => measureSizes(backend, turns)],
+  sessions: ['all', async (backend) => [await measureSessions(backend, 10_000)]],
+  idleCpu: [
+    'all',
+    async (backend) => [
+      await measureIdleCpu(backend, { targets: 100, sessions: 1_000, seconds: 20 }),
+    ],
+  ],
+  startUp: ['all', (backend) => measureStartUp(backend, [1, 10, 100])],
+  storm: [
+    'all',
+    async (backend) => [
+      await measureStorm(backend, { changesPerSecond: 100, sessions: 100, seconds: 10 }),
+      await measureStorm(backend, { changesPerSecond: 1_000, sessions: 100, seconds: 10 }),
+    ],
+  ],
 }
-const firstLine = (child) =>
-  new Promise((resolve, reject) => {
-    child.stdout.once('data', (chunk) => resolve(String(chunk).trim()))
-    child.once('exit', (code) => reject(new Error(`a contender exited with ${code}`)))
-  })
 
-// In memory, where there is such a folder: a disk that is written to takes as much time as all that is measured.
-const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
-const folder = await mkdtemp(join(memory, 'junction-bench-'))
-try {
-  const backend = Number(await firstLine(start('backend.mjs', '100')))
-  if (isAboutTelemetry) await compareTelemetry(backend)
-  else await compareProxies(backend)
-} finally {
-  for (const child of children) child.kill()
-  await rm(folder, { recursive: true })
-}
-
-async function compareProxies(backend) {
-  const bare = Number(await firstLine(start('bare-proxy.mjs', String(backend))))
-  const gateway = await startGateway(backend, { admin: false, telemetry: { accessLog: false } })
-  const best = await bestOf([
-    { name: 'direct', port: backend, headers: {}, tool: 'echo' },
-    { name: 'bare node:http + undici proxy', port: bare, headers: {}, tool: 'echo' },
-    { name: 'mcp-junction', ...gateway, tool: 'bench__echo' },
-  ])
-  const bareRate = best.get('bare node:http + undici proxy').callsPerSecond
-  printTable(best, '× bare proxy', bareRate)
-}
-
-/** Off: nobody hears of requests. On: metrics, the access log, and traces of one call in a hundred. */
-async function compareTelemetry(backend) {
-  const collector = createServer((request, response) => {
-    request.resume().on('end', () => response.writeHead(200).end())
-  }).listen(0, '127.0.0.1')
-  await once(collector, 'listening')
-  const endpoint = `http://127.0.0.1:${collector.address().port}`
-  const off = await startGateway(backend, { admin: false, telemetry: { accessLog: false } })
-  const on = await startGateway(backend, {
-    admin: { port: 0 },
-    telemetry: { accessLog: true, otlp: { endpoint }, traces: { sampler: 0.01 } },
-  })
-  const without = { ...off, tool: 'bench__echo', connections: CONNECTIONS }
-  const telling = { ...on, tool: 'bench__echo', connections: CONNECTIONS }
-  for (const it of [without, telling, without, telling]) await load({ ...it, seconds: 2 })
-  const ratios = []
-  for (let pair = 0; pair < PAIRS; pair++) {
-    // Neither is always the first.
-    const order = pair % 2 === 0 ? [without, telling] : [telling, without]
-    const rates = new Map()
-    for (const it of order) {
-      rates.set(it, (await load({ ...it, seconds: PAIR_SECONDS })).callsPerSecond)
-    }
-    ratios.push(rates.get(telling) / rates.get(without))
+if (options.telemetry) {
+  leaveFirstCore()
+  console.log(telemetryText(await compareTelemetry(await startBackend())))
+} else {
+  const results = options.from === undefined ? await measureAll() : readJson(options.from)
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
   }
-  collector.close()
-  ratios.sort((one, other) => one - other)
-  const percent = (share) => (100 * ratios[Math.floor(share * (PAIRS - 1))]).toFixed(1)
-  console.log(
-    `\nwith telemetry, ${percent(0.5)} % of the calls without, in the median of ${PAIRS} pairs` +
-      ` (quartiles ${percent(0.25)} and ${percent(0.75)} %)`,
-  )
+  console.log(tables(results).map(markdown).join('\n\n'))
 }
+process.exit()
 
-/** They take turns, so that what else the machine does concerns all alike. */
-async function bestOf(contenders) {
-  for (const it of contenders) await load({ ...it, connections: CONNECTIONS, seconds: 2 })
-  const best = new Map()
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const it of contenders) {
-      const result = await load({ ...it, connections: CONNECTIONS, seconds })
-      if (result.callsPerSecond > (best.get(it.name)?.callsPerSecond ?? 0))
-        best.set(it.name, result)
-    }
+async function measureAll() {
+  leaveFirstCore()
+  const backend = await startBackend()
+  const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' })
+  const results = {
+    commit: commit.trim(),
+    date: new Date().toISOString().slice(0, 10),
+    machine: describeMachine(),
+    secondsOfEachRound: turns.seconds,
   }
-  return best
-}
-
-function printTable(best, relation, whole) {
-  console.log(
-    `\ntools/call, 100 B result, ${CONNECTIONS} connections, best of ${ROUNDS} × ${seconds} s\n`,
-  )
-  console.log(`| Contender | calls/s | ${relation} | p50 ms | p99 ms |\n|---|---|---|---|---|`)
-  for (const [name, { callsPerSecond, p50, p99 }] of best) {
-    const ratio = (callsPerSecond / whole).toFixed(2)
-    console.log(
-      `| ${name} | ${callsPerSecond.toFixed(0)} | ${ratio} | ${p50.toFixed(2)} | ${p99.toFixed(2)} |`,
-    )
+  for (const [name, [extents, measure]] of Object.entries(PARTS)) {
+    const isWanted = options.only?.split(',').includes(name) ?? extents.split(' ').includes(extent)
+    if (!isWanted) continue
+    console.error(`measuring ${name} …`)
+    results[name] = await measure(backend)
   }
+  return results
 }
 
-/** Its log goes to a file: who measures should not have to read it. */
-async function startGateway(backendPort, settings) {
-  const config = join(folder, `junction-${children.length}.json`)
-  const target = { name: 'bench', mcp: { url: `http://127.0.0.1:${backendPort}/mcp` } }
-  await writeFile(config, JSON.stringify({ ...settings, listen: { port: 0 }, targets: [target] }))
-  const logFile = await open(`${config}.log`, 'w')
-  const child = spawn(
-    process.execPath,
-    [here('../../dist/src/cli.js'), 'serve', '--config', config],
-    { stdio: ['ignore', logFile.fd, 'inherit'] },
-  )
-  children.push(child)
-  await logFile.close()
-  const port = await listeningPort(child, `${config}.log`)
-  const answer = await fetch(`http://127.0.0.1:${port}/mcp`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: 0,
-      method: 'initialize',
-      params: {
-        protocolVersion: '2025-11-25',
-        capabilities: {},
-        clientInfo: { name: 'bench', version: '1' },
-      },
-    }),
-  })
-  return { port, headers: { 'Mcp-Session-Id': answer.headers.get('mcp-session-id') } }
-}
-
-async function listeningPort(child, log) {
-  for (;;) {
-    const url = /"url":"http:\/\/127\.0\.0\.1:(\d+)\/mcp"/.exec(await readFile(log, 'utf8'))
-    if (url !== null) return Number(url[1])
-    if (child.exitCode !== null) throw new Error(`the gateway exited with ${child.exitCode}`)
-    await setTimeout(20)
-  }
+function readJson(file) {
+  return JSON.parse(readFileSync(file, 'utf8'))
 }

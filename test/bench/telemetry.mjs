@@ -1,0 +1,68 @@
+// What telemetry costs: nobody listens, against metrics, the access log, and traces of one call in a hundred.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { startGateway } from './gateway.mjs'
+import { load } from './load.mjs'
+import { cpuSeconds } from './machine.mjs'
+import { requestBytes } from './requests.mjs'
+
+const CONNECTIONS = 32
+/** Of two that are near each other; what else the machine does comes and goes within seconds. */
+const PAIRS = 24
+const PAIR_SECONDS = 0.5
+const SHARES = [0.25, 0.5, 0.75]
+
+export async function compareTelemetry(backend) {
+  const collector = createServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(200).end())
+  }).listen(0, '127.0.0.1')
+  await once(collector, 'listening')
+  const endpoint = `http://127.0.0.1:${collector.address().port}`
+  const off = await contender(backend, { admin: false, telemetry: { accessLog: false } })
+  const on = await contender(backend, {
+    telemetry: { accessLog: true, otlp: { endpoint }, traces: { sampler: 0.01 } },
+  })
+  for (const it of [off, on, off, on]) await load(it.port, it.requests, 2)
+  const pairs = []
+  for (let pair = 0; pair < PAIRS; pair++) {
+    const samples = new Map()
+    // Neither is always the first.
+    for (const it of pair % 2 === 0 ? [off, on] : [on, off]) samples.set(it, await sample(it))
+    const [without, telling] = [samples.get(off), samples.get(on)]
+    pairs.push({ wall: telling.rate / without.rate, cpu: without.cpu / telling.cpu })
+  }
+  for (const it of [off, on]) await it.stop()
+  collector.close()
+  const quartiles = (field) => {
+    const sorted = pairs.map((it) => it[field]).toSorted((one, other) => one - other)
+    return SHARES.map((share) => sorted[Math.floor(share * (PAIRS - 1))])
+  }
+  return { pairs: PAIRS, wall: quartiles('wall'), cpu: quartiles('cpu') }
+}
+
+export function telemetryText({ pairs, wall, cpu }) {
+  const percent = (share) => `${(100 * share).toFixed(1)} %`
+  const line = ([low, middle, high]) =>
+    `${percent(middle)} (quartiles ${percent(low)} and ${percent(high)})`
+  return `with telemetry, of the calls without, in the median of ${pairs} pairs:\n  by CPU ${line(cpu)}\n  by the clock ${line(wall)}`
+}
+
+async function contender(backend, settings) {
+  const targets = [{ name: 'bench', mcp: { url: backend.url('/legacy/calls/0') } }]
+  const gateway = await startGateway({ ...settings, targets })
+  const place = { port: gateway.port, path: '/mcp', headers: await gateway.session() }
+  const params = { name: 'bench__json_100', arguments: { message: 'hello' } }
+  const requests = Array.from({ length: CONNECTIONS }, (_, id) => ({
+    id,
+    bytes: requestBytes(place, { era: 'legacy', id, method: 'tools/call', params }),
+  }))
+  return { ...gateway, requests }
+}
+
+async function sample(it) {
+  const before = cpuSeconds(it.pids())
+  const { calls, callsPerSecond } = await load(it.port, it.requests, PAIR_SECONDS)
+  const cpu = (cpuSeconds(it.pids()) - before) / calls
+  it.emptyLog()
+  return { rate: callsPerSecond, cpu }
+}
