@@ -3,6 +3,7 @@
  * not permitted is not there: it is answered as what is absent, in the same words.
  */
 import type { JsonObject, Target, TargetName } from '../backends/index.js'
+import { EMPTY_OBJECT } from '../backends/index.js'
 
 /** What something may be done with. Names are those of the backend. */
 export interface PermitItem {
@@ -32,5 +33,11 @@ export interface Permit {
 
 /** A resource as a permit is asked about it. */
 export function resourceItem(target: Target, uri: string, exposedName: string): PermitItem {
-  return { kind: 'resource', name: uri, exposedName, target: target.name, annotations: {} }
+  return {
+    kind: 'resource',
+    name: uri,
+    exposedName,
+    target: target.name,
+    annotations: EMPTY_OBJECT.value,
+  }
 }

@@ -4,7 +4,7 @@
  * a search.
  */
 import type { RawObject, Target } from '../backends/index.js'
-import { isJsonObject, RawJson, withMembers } from '../backends/index.js'
+import { EMPTY_OBJECT, isJsonObject, RawJson, withMembers } from '../backends/index.js'
 import { runsTasks } from './capabilities.js'
 import type { BackendCatalog, CatalogKind, Item } from './catalog.js'
 import { LISTS } from './catalog.js'
@@ -121,7 +121,7 @@ export function permitItem(
     name: original,
     exposedName: isNamed ? names(kind, target.name, original) : exposed,
     target: target.name,
-    annotations: isJsonObject(annotations) ? annotations : {},
+    annotations: isJsonObject(annotations) ? annotations : EMPTY_OBJECT.value,
   }
 }
 

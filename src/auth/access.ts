@@ -76,12 +76,15 @@ export class Access {
   /** @throws RefusedError 400, 401 or 503 */
   admit(request: IncomingMessage): Principal | Promise<Principal> {
     if (this.#settings.mode === 'off') return this.#authenticator.anonymous
-    return this.#authenticator
-      .authenticate(request, this.#part(request))
-      .catch((error: unknown) => {
-        if (!(error instanceof UnauthenticatedError)) throw error
-        throw this.#refusal(error, request)
-      })
+    const refuse = (error: unknown): never => {
+      throw error instanceof UnauthenticatedError ? this.#refusal(error, request) : error
+    }
+    try {
+      const admitted = this.#authenticator.authenticate(request, this.#part(request))
+      return admitted instanceof Promise ? admitted.catch(refuse) : admitted
+    } catch (error) {
+      return refuse(error)
+    }
   }
 
   /**

@@ -5,7 +5,7 @@
 import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions, JWTVerifyResult } from 'jose'
 import { decodeJwt, errors, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { JsonObject } from '../../backends/index.js'
 import { certificatePrincipal } from './certificates.js'
@@ -67,8 +67,8 @@ export class Authenticator {
     return NOBODY
   }
 
-  /** @throws UnauthenticatedError */
-  async authenticate(request: IncomingMessage, part?: Part): Promise<Principal> {
+  /** At once for those who are known already. @throws UnauthenticatedError, at once or in the promise */
+  authenticate(request: IncomingMessage, part?: Part): Principal | Promise<Principal> {
     const shown = shownBy(request)
     if (shown === undefined) {
       const known = certificatePrincipal(request)
@@ -76,8 +76,14 @@ export class Authenticator {
       if (this.#settings.mode === 'optional') return NOBODY
       throw new UnauthenticatedError('missing', 'credentials are needed here')
     }
-    const digest = createHash('sha256').update(shown).digest()
-    return this.#ofKey(digest) ?? (await this.#ofToken(shown, digest.toString('base64'), part))
+    if (this.#keys.length > 0) {
+      const principal = this.#ofKey(createHash('sha256').update(shown).digest())
+      if (principal !== undefined) return principal
+    }
+    // What is kept must not be what was shown.
+    const digest = hash('sha256', shown, 'base64')
+    const believed = this.#believed.get(digest) ?? this.#believed.get(atPart(digest, part))
+    return believed ?? this.#ofToken(shown, digest, part)
   }
 
   /** Looks at every key, whichever fits, so that the time it takes says nothing. */
@@ -90,9 +96,6 @@ export class Authenticator {
   }
 
   async #ofToken(token: string, digest: string, part: Part | undefined): Promise<Principal> {
-    const atPart = `${digest} ${part?.resource}`
-    const known = this.#believed.get(digest) ?? this.#believed.get(atPart)
-    if (known !== undefined) return known
     const issuer = this.#issuerOf(token)
     if (issuer === undefined) throw invalid()
     const { issuer: name, audiences, algorithms, clockSkew } = issuer.settings
@@ -116,7 +119,7 @@ export class Authenticator {
     const principal = principalOf('jwt', [name, sub], sub, claims as JsonObject)
     const ttl = Math.min(BELIEVED_MS, exp * 1_000 + clockSkew - Date.now())
     const isForAll = [aud].flat().some((it) => audiences.includes(it))
-    if (ttl > 0) this.#believed.set(isForAll ? digest : atPart, principal, { ttl })
+    if (ttl > 0) this.#believed.set(isForAll ? digest : atPart(digest, part), principal, { ttl })
     return principal
   }
 
@@ -128,6 +131,11 @@ export class Authenticator {
       return undefined
     }
   }
+}
+
+/** Where a token that is good for a part alone is believed. */
+function atPart(digest: string, part: Part | undefined): string {
+  return `${digest} ${part?.resource}`
 }
 
 async function verify(

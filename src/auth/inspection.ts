@@ -3,7 +3,8 @@ import type { JsonObject } from '../../backends/index.js'
 import type { CatalogKind, Federation } from '../../federation/index.js'
 import { CATALOG_KINDS, LISTS } from '../../federation/index.js'
 import type { Access } from './access.js'
-import type { Asker, Explanation, Policy } from './policy.js'
+import type { Explanation, Policy } from './policy.js'
+import type { Asker } from './rule-input.js'
 
 /** What comes of a call of a tool. */
 export interface CallExplanation extends Explanation {

@@ -3,13 +3,15 @@
  * allows; without allow rules everything else is allowed.
  */
 import { createHash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import type { JsonObject } from '../../backends/index.js'
 import { isJsonObject } from '../../backends/index.js'
 import type { Permit, PermitItem } from '../../federation/index.js'
 import type { Principal } from './principal.js'
+import { DecisionMemory } from './decision-memory.js'
 import { beginMetering } from './rule-cost.js'
+import type { Asker } from './rule-input.js'
+import { inList, inputOf, withItem } from './rule-input.js'
 import type { Outcome, Rule, RuleInput } from './rules.js'
 import { compileRule } from './rules.js'
 import { toolScopesSchema } from './tool-scopes.js'
@@ -78,13 +80,6 @@ export const authorizationSchema = z.strictObject({
 
 export type AuthorizationSettings = z.output<typeof authorizationSchema>
 
-/** Who asks, and how. */
-export interface Asker {
-  readonly principal: Principal
-  readonly request: IncomingMessage
-  readonly client: { readonly name: string; readonly version: string }
-}
-
 export interface Explanation {
   readonly isShown: boolean
   readonly isAllowed: boolean
@@ -116,10 +111,11 @@ interface Decision {
 /** What a request has of attributes. */
 export type AttributesOf = (method: string, params: JsonObject, target: string) => JsonObject
 
-const NO_ITEM = { name: '', target: '', exposedName: '' }
-
 export class Policy {
+  readonly #memory = new DecisionMemory<Decision>()
   #rules: readonly PolicyRule[]
+  /** Whether any rule looks at more of a request than who sends it. */
+  #looksFurther: boolean
   readonly #attributesOf: AttributesOf
   readonly #onDenied: (denial: Denial) => void
   #version = 0
@@ -131,6 +127,7 @@ export class Policy {
     onDenied: (denial: Denial) => void,
   ) {
     this.#rules = compiled(settings)
+    this.#looksFurther = looksFurther(this.#rules)
     this.#attributesOf = attributesOf
     this.#onDenied = onDenied
   }
@@ -138,51 +135,77 @@ export class Policy {
   /** What holds from now on, for permits that were given before too. */
   update(settings: AuthorizationSettings): void {
     this.#rules = compiled(settings)
+    this.#looksFurther = looksFurther(this.#rules)
+    this.#memory.clear()
     this.#version += 1
   }
 
   /** What this caller, at this address, may do; `undefined` where nothing is forbidden to anybody. */
   permitFor(asker: Asker, address = ''): Permit | undefined {
-    if (this.#rules.length === 0) return undefined
-    const { principal, client } = asker
-    // A call needs no key, and a list that is known already no more than that.
-    let base: RuleInput | undefined
-    const input = (): RuleInput => (base ??= inputOf(asker, address))
-    const key = (): string => {
-      const looksFurther = this.#rules.some(({ rule }) => rule.readsRequest)
+    return this.#rules.length === 0 ? undefined : new RulePermit(this, asker, address)
+  }
+
+  /** Callers of one key may do the same. */
+  keyFor({ principal }: Asker, input: () => RuleInput): string {
+    let how = ''
+    if (this.#looksFurther) {
       const { request, source, mcp } = input()
-      const how = looksFurther ? digest([request, source, mcp.client]) : ''
-      return `${this.#version} ${keyOf(principal)} ${how}`
+      how = digest([request, source, mcp.client])
     }
-    return {
-      get key() {
-        return key()
-      },
-      shows: (item) => this.#decide(item, inList(input(), item)).isAllowed,
-      allows: (item, method, params) => {
-        const called = this.#inCall(input(), item, method, params)
-        const { isAllowed, by } = this.#decide(item, called)
-        if (!isAllowed) {
-          const { attributes } = called.mcp
-          const rule = by && `${by.effect}: ${by.rule.text}`
-          this.#onDenied({ principal, item, method, attributes, client, address, rule })
-        }
-        return isAllowed
-      },
-      would: (item, method, params) =>
-        this.#decide(item, this.#inCall(input(), item, method, params)).isAllowed,
-    }
+    return `${this.#version} ${keyOf(principal)} ${how}`
+  }
+
+  /** What comes of all rules for what stands in a list. */
+  decideInList(item: PermitItem, input: RuleInput): boolean {
+    return this.#decide(item.kind, (rule) => rule.decide(inList(input, item))).isAllowed
+  }
+
+  /** What comes of all rules for a call. Much of it was decided before, for the same of the same. */
+  decideCall(
+    { principal }: Asker,
+    item: PermitItem,
+    method: string,
+    params: JsonObject,
+    input: () => RuleInput,
+  ): Decision {
+    let called: RuleInput | undefined
+    const decideAnew = (rule: Rule): Outcome =>
+      rule.decide((called ??= this.#inCall(input(), item, method, params)))
+    if (item.kind === 'resource') return this.#decide(item.kind, decideAnew)
+    const memo = this.#memory.of(keyOf(principal), item, method)
+    if (memo.decision !== undefined) return memo.decision
+    let isRepeatable = true
+    const decision = this.#decide(item.kind, (rule, index) => {
+      if (rule.isRepeatable) return (memo.outcomes[index] ??= decideAnew(rule))
+      isRepeatable = false
+      return decideAnew(rule)
+    })
+    if (isRepeatable) memo.decision = decision
+    return decision
+  }
+
+  /** A use was denied. */
+  denied(
+    { principal, client }: Asker,
+    address: string,
+    item: PermitItem,
+    method: string,
+    params: JsonObject,
+    by: PolicyRule | undefined,
+  ): void {
+    const attributes = this.#attributesOf(method, params, item.target)
+    const rule = by && `${by.effect}: ${by.rule.text}`
+    this.#onDenied({ principal, item, method, attributes, client, address, rule })
   }
 
   /** What each rule says of a call, and what comes of all of them. */
   explain(asker: Asker, item: PermitItem, method: string, params: JsonObject): Explanation {
     const base = inputOf(asker, '')
     const called = this.#inCall(base, item, method, params)
-    const { isAllowed: isShown } = this.#decide(item, inList(base, item))
-    const { isAllowed } = this.#decide(item, called)
+    const { isAllowed } = this.#decide(item.kind, (rule) => rule.decide(called))
     beginMetering()
     return {
-      isShown,
+      isShown: this.decideInList(item, base),
       isAllowed,
       rules: this.#rules.map(({ effect, rule }) => ({
         effect,
@@ -198,15 +221,15 @@ export class Policy {
     return withItem(base, item, method, 'call', isJsonObject(given) ? given : {}, attributes)
   }
 
-  #decide({ kind }: PermitItem, input: RuleInput): Decision {
+  #decide(kind: PermitItem['kind'], outcomeOf: (rule: Rule, index: number) => Outcome): Decision {
     let hasAllow = false
     let isAllowed = false
     beginMetering()
-    for (const it of this.#rules) {
+    for (const [index, it] of this.#rules.entries()) {
       const { effect, rule } = it
       if (effect === 'allow') hasAllow = true
       if (!rule.concerns(kind) || (effect === 'allow' && isAllowed)) continue
-      const { canBeTrue, canBeFalse } = rule.decide(input)
+      const { canBeTrue, canBeFalse } = outcomeOf(rule, index)
       if (effect === 'allow') isAllowed = canBeTrue
       else if (effect === 'deny' ? !canBeFalse : !canBeTrue) return { isAllowed: false, by: it }
     }
@@ -214,65 +237,53 @@ export class Policy {
   }
 }
 
-function nameOf({ canBeTrue, canBeFalse }: Outcome): string {
-  if (canBeTrue) return 'true'
-  return canBeFalse ? 'false' : 'cannot be told'
-}
+/** What rules permit to one caller. What few uses ask for is made when it is asked for. */
+class RulePermit implements Permit {
+  readonly #policy: Policy
+  readonly #asker: Asker
+  readonly #address: string
+  #made: RuleInput | undefined
 
-function inputOf({ principal, request, client }: Asker, address: string): RuleInput {
-  const { kind, name, claims } = principal
-  const isToken = kind === 'jwt'
-  const headers = Object.entries(request.headers).flatMap(([key, value]) =>
-    // What is shown to get in is nobody's to look at.
-    key === 'authorization' || key === 'x-api-key' || key === 'cookie' || value === undefined
-      ? []
-      : [[key, String(value)] as const],
-  )
-  const issuer = isToken ? claims['iss'] : ''
-  return {
-    mcp: {
-      method: '',
-      phase: 'list',
-      client,
-      attributes: {},
-      tool: { ...NO_ITEM, arguments: {}, annotations: {} },
-      prompt: { ...NO_ITEM, arguments: {} },
-      resource: NO_ITEM,
-    },
-    principal: {
-      kind,
-      name,
-      subject: isToken ? name : '',
-      issuer: typeof issuer === 'string' ? issuer : '',
-    },
-    jwt: isToken ? claims : {},
-    apiKey: kind === 'apiKey' ? { ...claims, name } : {},
-    certificate: kind === 'certificate' ? claims : {},
-    request: { headers: Object.fromEntries(headers) },
-    source: { address },
+  constructor(policy: Policy, asker: Asker, address: string) {
+    this.#policy = policy
+    this.#asker = asker
+    this.#address = address
+  }
+
+  readonly #input = (): RuleInput => (this.#made ??= inputOf(this.#asker, this.#address))
+
+  get key(): string {
+    return this.#policy.keyFor(this.#asker, this.#input)
+  }
+
+  shows(item: PermitItem): boolean {
+    return this.#policy.decideInList(item, this.#input())
+  }
+
+  allows(item: PermitItem, method: string, params: JsonObject): boolean {
+    const { isAllowed, by } = this.#decision(item, method, params)
+    if (!isAllowed) {
+      this.#policy.denied(this.#asker, this.#address, item, method, params, by)
+    }
+    return isAllowed
+  }
+
+  would(item: PermitItem, method: string, params: JsonObject): boolean {
+    return this.#decision(item, method, params).isAllowed
+  }
+
+  #decision(item: PermitItem, method: string, params: JsonObject): Decision {
+    return this.#policy.decideCall(this.#asker, item, method, params, this.#input)
   }
 }
 
-function inList(base: RuleInput, item: PermitItem): RuleInput {
-  return withItem(base, item, `${item.kind}s/list`, 'list', {}, {})
+function looksFurther(rules: readonly PolicyRule[]): boolean {
+  return rules.some(({ rule }) => rule.readsRequest)
 }
 
-function withItem(
-  base: RuleInput,
-  { kind, name, exposedName, target, annotations }: PermitItem,
-  method: string,
-  phase: 'list' | 'call',
-  given: JsonObject,
-  attributes: JsonObject,
-): RuleInput {
-  const item = { name, exposedName, target }
-  const described =
-    kind === 'tool'
-      ? { tool: { ...item, arguments: given, annotations } }
-      : kind === 'prompt'
-        ? { prompt: { ...item, arguments: given } }
-        : { resource: item }
-  return { ...base, mcp: { ...base.mcp, method, phase, attributes, ...described } }
+function nameOf({ canBeTrue, canBeFalse }: Outcome): string {
+  if (canBeTrue) return 'true'
+  return canBeFalse ? 'false' : 'cannot be told'
 }
 
 const keys = new WeakMap<Principal, string>()

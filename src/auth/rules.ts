@@ -49,6 +49,8 @@ export interface Rule {
   concerns(kind: Kind): boolean
   /** Whether it looks at more of a request than who sends it. */
   readonly readsRequest: boolean
+  /** Whether it says the same of every call of one thing by one principal. */
+  readonly isRepeatable: boolean
   /** The attributes that it names. */
   readonly attributes: readonly string[]
   /**
@@ -139,7 +141,8 @@ export function compileRule(text: string): Rule {
     throw new Error(`a rule is true or false, not of type ${type}`)
   }
   const kinds = (['tool', 'prompt', 'resource'] as const).filter((kind) => paths.has(`mcp.${kind}`))
-  const meteredText = withMeters(text, receiversIn(parsed.ast))
+  const receivers = receiversIn(parsed.ast)
+  const meteredText = withMeters(text, receivers)
   const evaluate = meteredEnvironment.parse(meteredText)
   useLinearMatching(evaluate.ast)
   const inCalls = (input: RuleInput): Outcome => outcomeOf(() => evaluate(input))
@@ -148,6 +151,8 @@ export function compileRule(text: string): Rule {
     text,
     concerns: (kind) => kinds.length === 0 || kinds.includes(kind),
     readsRequest: ['request', 'source', 'mcp.client'].some((path) => paths.has(path)),
+    // What is metered may be given up for what it costs, which is not the same each time.
+    isRepeatable: receivers.length === 0 && readsRepeatedAlone(parsed.ast),
     attributes: [...paths].flatMap((path) => {
       const [, name] = path.split(`${ATTRIBUTES}.`)
       return name === undefined ? [] : name.split('.').slice(0, 1)
@@ -185,12 +190,16 @@ function listDecision(text: string): (input: RuleInput) => Outcome {
   }
 }
 
+const IS_TRUE: Outcome = { canBeTrue: true, canBeFalse: false }
+const IS_FALSE: Outcome = { canBeTrue: false, canBeFalse: true }
+const CANNOT_BE_TOLD: Outcome = { canBeTrue: false, canBeFalse: false }
+
 export function outcomeOf(evaluate: () => unknown): Outcome {
   try {
     const outcome = evaluate()
-    return { canBeTrue: outcome === true, canBeFalse: outcome === false }
+    return outcome === true ? IS_TRUE : outcome === false ? IS_FALSE : CANNOT_BE_TOLD
   } catch {
-    return { canBeTrue: false, canBeFalse: false }
+    return CANNOT_BE_TOLD
   }
 }
 
@@ -229,6 +238,22 @@ const KNOWN_IN_CALLS = ['mcp.tool.arguments', 'mcp.prompt.arguments', ATTRIBUTES
 
 function readsArguments(paths: ReadonlySet<string>): boolean {
   return KNOWN_IN_CALLS.some((path) => paths.has(path))
+}
+
+/** What is the same for every call of one thing by one principal. */
+const REPEATED: readonly RegExp[] = [
+  /^(principal|jwt|apiKey|certificate)(\.|$)/,
+  /^mcp\.method$/,
+  /^mcp\.(tool|prompt)\.(name|target|exposedName)$/,
+  /^mcp\.tool\.annotations(\.|$)/,
+]
+
+/** Whether an expression reads nothing else. What it names in any other way than by a path may be anything. */
+function readsRepeatedAlone(node: unknown): boolean {
+  const path = pathOf(node)
+  if (path !== undefined) return REPEATED.some((it) => it.test(path))
+  if (Array.isArray(node)) return node.every(readsRepeatedAlone)
+  return !isNode(node) || readsRepeatedAlone(node.args)
 }
 
 /** The paths of members that an expression reads. */
