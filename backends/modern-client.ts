@@ -18,6 +18,7 @@ import { ModernListening } from './modern-listening.js'
 import type { Pending, RequestOptions } from './pending-requests.js'
 import { PendingExchange } from './pending-exchange.js'
 import { PendingRequests } from './pending-requests.js'
+import type { Caller } from './call.js'
 import type { ClientListener, ServerDescription } from './server-description.js'
 import { LIST_CHANGED } from './server-description.js'
 import { extendsTasks, modernCapabilities } from './server-requests.js'
@@ -36,6 +37,7 @@ export class NotModernError extends Error {
   readonly code = 'ERR_NOT_MODERN'
 }
 
+const VERSION_TEXT = JSON.stringify(MODERN_VERSION)
 const MAY_NEED_INPUT: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
 /** Statuses that tell nothing about what a server speaks: it is busy, broken, or wants to know who asks. */
 const INCONCLUSIVE: ReadonlySet<number> = new Set([401, 403, 407, 408, 429])
@@ -45,7 +47,8 @@ export class ModernClient implements UpstreamClient {
   readonly sessionId = undefined
   readonly connection = randomUUID()
   readonly #target: Target
-  readonly #introduction: Introduction
+  readonly #clientInfo: string
+  readonly #capabilities = new WeakMap<Caller, string>()
   readonly #listener: ClientListener
   readonly #pending: PendingRequests
   #transport: Transport | undefined
@@ -56,7 +59,7 @@ export class ModernClient implements UpstreamClient {
 
   private constructor(target: Target, introduction: Introduction, listener: ClientListener) {
     this.#target = target
-    this.#introduction = introduction
+    this.#clientInfo = JSON.stringify(introduction.clientInfo)
     this.#listener = listener
     this.#pending = new PendingRequests(target.name, (pending, reason) =>
       this.#abandoned(pending, reason),
@@ -98,17 +101,18 @@ export class ModernClient implements UpstreamClient {
 
   readonly #hears = (message: Message, asker: Pending): void => this.#receive(message, asker)
 
-  async request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
+  request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     const transport = this.#transport
     if (transport === undefined || this.#closeReason !== undefined || this.#isFinishing) {
-      throw beforeSending(this.#closeReason ?? this.#closedByUs())
+      return Promise.reject(beforeSending(this.#closeReason ?? this.#closedByUs()))
     }
-    const result = await this.#pending.open(options, timeoutMs, (pending) => {
+    const answer = this.#pending.open(options, timeoutMs, (pending) => {
       const params = this.#stamped(options, pending.id)
       const text = requestText(pending.id, options.method, params)
       const forwarded = forwardedHeaders(this.#target, options.headers)
       const extra = withTraceHeaders(forwarded, options.trace)
-      const headers = { ...extra, ...headersOf(options) }
+      const own = headersOf(options)
+      const headers = extra === undefined ? own : { ...extra, ...own }
       const { subject } = options
       const party = options.caller && partyOf(options.caller)
       return transport.send(text, new PendingExchange(pending, this.#pending, this.#hears), {
@@ -117,7 +121,7 @@ export class ModernClient implements UpstreamClient {
         party,
       })
     })
-    return this.#neutral(result, options)
+    return answer.then((result) => this.#neutral(result, options))
   }
 
   async listen(): Promise<void> {
@@ -187,14 +191,23 @@ export class ModernClient implements UpstreamClient {
     { params, caller, logLevel, wantsProgress }: RequestOptions,
     id: string | number,
   ): RawObject {
-    const capabilities = caller === undefined ? {} : modernCapabilities(caller, this.#target)
     return withMeta(params, {
-      [MetaKey.protocolVersion]: JSON.stringify(MODERN_VERSION),
-      [MetaKey.clientInfo]: JSON.stringify(this.#introduction.clientInfo),
-      [MetaKey.clientCapabilities]: JSON.stringify(capabilities),
+      [MetaKey.protocolVersion]: VERSION_TEXT,
+      [MetaKey.clientInfo]: this.#clientInfo,
+      [MetaKey.clientCapabilities]: this.#capabilitiesOf(caller),
       [MetaKey.logLevel]: logLevel === undefined ? undefined : JSON.stringify(logLevel),
       progressToken: wantsProgress === true ? JSON.stringify(id) : undefined,
     })
+  }
+
+  /** What a caller can be asked for, as text: it is said with each of its requests. */
+  #capabilitiesOf(caller: Caller | undefined): string {
+    if (caller === undefined) return '{}'
+    const known = this.#capabilities.get(caller)
+    if (known !== undefined) return known
+    const text = JSON.stringify(modernCapabilities(caller, this.#target))
+    this.#capabilities.set(caller, text)
+    return text
   }
 
   /**

@@ -27,13 +27,7 @@ export class ModernHttpTransport implements Transport {
     const request = {
       method: 'POST',
       path: this.#path,
-      headers: {
-        ...headers,
-        ...this.#target.headers,
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-        'mcp-protocol-version': MODERN_VERSION,
-      },
+      headers: this.#headers(headers),
       body: text,
     } as const
     const options = {
@@ -44,6 +38,18 @@ export class ModernHttpTransport implements Transport {
       party,
     }
     return this.#exchanges.send(request, options, exchange)
+  }
+
+  /** With those of the message, of which none takes the place of ours. */
+  #headers(extra: Readonly<Record<string, string>> | undefined): Record<string, string> {
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': MODERN_VERSION,
+      ...this.#target.headers,
+    }
+    for (const name in extra) headers[name] ??= extra[name] ?? ''
+    return headers
   }
 
   /** Nothing is told to a server of this revision but requests. */

@@ -15,6 +15,7 @@ import type {
   TargetName,
   ToolTraits,
 } from '../backends/index.js'
+import { RawJson } from '../backends/index.js'
 import { LRUCache } from 'lru-cache'
 import type { ListListener } from './audience.js'
 import { Audience } from './audience.js'
@@ -32,6 +33,7 @@ import type { Collision } from './naming.js'
 import type { ExposedNames, Permit, PermitItem } from './permit.js'
 import { Subscriptions } from './subscriptions.js'
 import { traitsOf } from './tool-traits.js'
+import type { FederationSettings } from './settings.js'
 import type { InventoryItem, View } from './view.js'
 import { buildView, inventoryOf, listResult, permitItem } from './view.js'
 
@@ -82,6 +84,8 @@ export class VirtualServer {
   readonly #subscriptions: Subscriptions
   readonly #audience = new Audience()
   #view: View | undefined
+  #named:
+    { readonly settings: FederationSettings['serverInfo']; readonly info: RawObject } | undefined
   /** What those see who may not see everything, by the keys of their permits. */
   readonly #restricted = new LRUCache<string, View>({ max: MAX_RESTRICTED })
 
@@ -95,22 +99,28 @@ export class VirtualServer {
 
   /** What this server says of itself; no backend is asked. */
   describe(era: Era): ServerSelf {
-    const { version, alone } = this.#options
+    const { alone } = this.#options
     const settings = this.#options.settings()
     const backends = this.#keepers.map(({ backend, catalog }) => ({
       target: backend.target,
       server: catalog?.server,
     }))
-    const { name, version: configured, title } = settings.serverInfo
     return {
       capabilities: mergeCapabilities(backends, era),
       instructions: mergeInstructions(settings.instructions, backends, !alone),
-      serverInfo: {
-        name,
-        version: configured ?? version,
-        ...(title === undefined ? {} : { title }),
-      },
+      serverInfo: this.serverInfo.value,
     }
+  }
+
+  /** What it calls itself: in each answer of 2026-07-28, so made once for each configuration. */
+  get serverInfo(): RawObject {
+    const { serverInfo } = this.#options.settings()
+    if (this.#named?.settings !== serverInfo) {
+      const { name, version = this.#options.version, title } = serverInfo
+      const info: JsonObject = { name, version, ...(title === undefined ? {} : { title }) }
+      this.#named = { settings: serverInfo, info: RawJson.fromValue(info) }
+    }
+    return this.#named.info
   }
 
   /**

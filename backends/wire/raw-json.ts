@@ -3,6 +3,8 @@
  * the rest alone byte for byte (`1.0`, 20-digit numbers, unknown fields), so it cuts and joins text where
  * others parse, rebuild and print.
  */
+import type { Changes, EditedText } from './json-edit.js'
+import { editedText } from './json-edit.js'
 import type { MemberSpan } from './json-text.js'
 import { MalformedJsonError, MAX_DEPTH, memberSpans } from './json-text.js'
 
@@ -10,24 +12,19 @@ export type JsonValue =
   null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
 export type JsonObject = { [key: string]: JsonValue }
 
-/** Raw JSON text by member; `undefined` removes one. */
-type Changes = Readonly<Record<string, string | undefined>>
-
 /** One JSON value in both of its forms, each made from the other when first asked for. */
 export class RawJson<T extends JsonValue = JsonValue> {
   #text: string | undefined
   #value: T | undefined
   /** What it was made of, until its value is asked for. */
-  #origin: { readonly value: T; readonly changes: Changes } | undefined
+  #origin: JsonObject | undefined
+  #changes: Changes | undefined
+  /** Where its members stand, where that is known. */
+  #spans: readonly MemberSpan[] | undefined
 
-  private constructor(
-    text: string | undefined,
-    value: T | undefined,
-    origin?: { readonly value: T; readonly changes: Changes },
-  ) {
+  private constructor(text: string | undefined, value: T | undefined) {
     this.#text = text
     this.#value = value
-    this.#origin = origin
   }
 
   /** Wraps text that is known to be valid JSON; `value` may be given when it has been parsed already. */
@@ -39,10 +36,19 @@ export class RawJson<T extends JsonValue = JsonValue> {
     return new RawJson<T>(undefined, value)
   }
 
-  /** The text that such changes have made of an object: what stayed need not be parsed again. */
-  static fromChanges(text: string, object: RawObject, changes: Changes): RawObject {
-    const value = object.#value
-    return new RawJson(text, undefined, value && { value, changes })
+  /** What changes have made of an object: what stayed need not be looked for, or parsed, again. */
+  static fromEdit({ text, spans }: EditedText, object: RawObject, changes: Changes): RawObject {
+    const edited = new RawJson<JsonObject>(text, undefined)
+    edited.#spans = spans
+    const isMade = object.#value !== undefined
+    edited.#origin = isMade ? object.#value : object.#origin
+    edited.#changes = isMade ? changes : { ...object.#changes, ...changes }
+    return edited
+  }
+
+  /** Where the members of an object stand in its text. @throws MalformedJsonError as `memberSpans` */
+  static spansOf(object: RawObject): readonly MemberSpan[] {
+    return object.#spans ?? memberSpans(object.text)
   }
 
   get text(): string {
@@ -56,12 +62,9 @@ export class RawJson<T extends JsonValue = JsonValue> {
 
   get value(): T {
     if (this.#value !== undefined) return this.#value
-    const origin = this.#origin
+    const [origin, changes] = [this.#origin, this.#changes]
     this.#origin = undefined
-    const kept =
-      origin !== undefined && isJsonObject(origin.value)
-        ? changedValue(origin.value, origin.changes)
-        : undefined
+    const kept = origin && changes && changedValue(origin, changes)
     // The type is the caller's claim about the text, made where the text was checked.
     return (this.#value = (kept ?? JSON.parse(this.#text ?? 'null')) as T)
   }
@@ -87,7 +90,11 @@ export function rawMembers(text: string): Map<string, string> {
 
 /** The raw text of one member. @throws MalformedJsonError as `memberSpans` */
 export function rawMemberOf(text: string, key: string): string | undefined {
-  const span = memberSpans(text).find((it) => it.key === key)
+  return textAt(text, memberSpans(text), key)
+}
+
+function textAt(text: string, spans: readonly MemberSpan[], key: string): string | undefined {
+  const span = spans.find((it) => it.key === key)
   return span && text.slice(span.start, span.end)
 }
 
@@ -108,13 +115,8 @@ export function requireFlat(value: JsonValue, depth = 1): void {
  */
 export function withMembers(object: RawObject, changes: Changes): RawObject {
   if (isWithout(object.known, changes)) return object
-  const { text } = object
-  const spans = memberSpans(text)
-  const added = addedTo(spans, changes)
-  const isChanged = ({ key, start, end }: MemberSpan): boolean =>
-    Object.hasOwn(changes, key) && changes[key] !== text.slice(start, end)
-  if (added === '' && !spans.some(isChanged)) return object
-  return RawJson.fromChanges(changedText(text, spans, changes, added), object, changes)
+  const edited = editedText(object.text, RawJson.spansOf(object), changes)
+  return edited === undefined ? object : RawJson.fromEdit(edited, object, changes)
 }
 
 /** Whether all changes would remove what is plainly not there. */
@@ -124,51 +126,6 @@ function isWithout(value: JsonObject | undefined, changes: Changes): boolean {
     if (changes[key] !== undefined || Object.hasOwn(value, key)) return false
   }
   return true
-}
-
-/** The members that have to be added, as text. */
-function addedTo(spans: readonly MemberSpan[], changes: Changes): string {
-  let added = ''
-  for (const key in changes) {
-    const raw = changes[key]
-    if (raw === undefined || spans.some((it) => it.key === key)) continue
-    added += `${added === '' ? '' : ','}${JSON.stringify(key)}:${raw}`
-  }
-  return added
-}
-
-/** What stands beside each other and stays is cut out as one piece. */
-function changedText(
-  text: string,
-  spans: readonly MemberSpan[],
-  changes: Changes,
-  added: string,
-): string {
-  let changed = '{'
-  let isEmpty = true
-  /** The piece to be taken over begins and ends here, so far. */
-  let from = -1
-  let until = -1
-  for (const { key, at, start, end } of spans) {
-    const stays = !Object.hasOwn(changes, key)
-    const raw = stays ? undefined : changes[key]
-    if (!stays && raw === undefined) {
-      if (from !== -1) changed += text.slice(from, until)
-      from = -1
-      continue
-    }
-    if (from === -1) {
-      from = at
-      if (!isEmpty) changed += ','
-      isEmpty = false
-    }
-    until = end
-    if (raw === undefined) continue
-    changed += text.slice(from, start) + raw
-    from = end
-  }
-  if (from !== -1) changed += text.slice(from, until)
-  return `${changed}${added === '' || isEmpty ? '' : ','}${added}}`
 }
 
 /** The value that goes with changed text; `undefined` where it has to be read from that. */
@@ -192,8 +149,9 @@ export function withMeta(object: RawObject, changes: Changes): RawObject {
   const given = object.value['_meta']
   const isObject = isJsonObject(given)
   if (isWithout(isObject ? given : {}, changes)) return object
-  const text = isObject ? rawMemberOf(object.text, '_meta') : undefined
-  const before = text === undefined || !isObject ? EMPTY_OBJECT : RawJson.fromText(text, given)
+  const before = isObject
+    ? RawJson.fromText(textAt(object.text, RawJson.spansOf(object), '_meta') ?? '{}', given)
+    : EMPTY_OBJECT
   const after = withMembers(before, changes)
   if (after === before) return object
   return withMembers(object, { _meta: after.text === '{}' ? undefined : after.text })

@@ -92,7 +92,7 @@ export async function performModern(
   observation: RequestObserver,
 ): Promise<RawObject> {
   const { method, params } = request
-  const { serverInfo } = server.describe('modern')
+  const { serverInfo } = server
   if (method === 'server/discover') return stamped(discovery(server), serverInfo, DISCOVERY)
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
   if (list !== undefined) {
@@ -146,7 +146,7 @@ function discovery(server: VirtualServer): RawObject {
 /** The result with what this era has on every result. Hints that a server gave stay; `cache` is for those without. */
 function stamped(
   result: RawObject,
-  serverInfo: JsonObject,
+  serverInfo: RawObject,
   cache: CacheHint | undefined,
 ): RawObject {
   const { resultType, ttlMs, cacheScope } = result.value
@@ -157,7 +157,7 @@ function stamped(
     changes['cacheScope'] = JSON.stringify(cache.scope)
   }
   const marked = withMembers(result, changes)
-  return withMeta(marked, { [MetaKey.serverInfo]: JSON.stringify(serverInfo) })
+  return withMeta(marked, { [MetaKey.serverInfo]: serverInfo.text })
 }
 
 function tell(request: ModernRequest, response: ModernResponse, it: CallNotification): void {
