@@ -86,6 +86,8 @@ export class Federation {
       onRefreshed: (report) => this.#listener.onRefreshed?.(report),
     })
     this.#keepers.set(name, keeper)
+    // It has no list yet, but what clients are promised counts it in.
+    this.#servers.changed(name)
   }
 
   remove(backend: Backend): void {

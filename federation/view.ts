@@ -4,7 +4,7 @@
  * a search.
  */
 import type { RawObject, Target } from '../backends/index.js'
-import { EMPTY_OBJECT, isJsonObject, RawJson, withMembers } from '../backends/index.js'
+import { EMPTY_OBJECT, isJsonObject, withMembers } from '../backends/index.js'
 import { runsTasks } from './capabilities.js'
 import type { BackendCatalog, CatalogKind, Item } from './catalog.js'
 import { LISTS } from './catalog.js'
@@ -220,10 +220,4 @@ function renamed(raw: RawObject, key: string, original: string, exposed: string)
   const { text } = withMembers(raw, { [key]: JSON.stringify(exposed) })
   renamedTexts.set(raw, { exposed, text })
   return text
-}
-
-/** A result that holds one list, as its JSON text. */
-export function listResult(member: string, array: string, meta: string | undefined): RawObject {
-  const tail = meta === undefined ? '' : `,"_meta":${meta}`
-  return RawJson.fromText(`{"${member}":${array}${tail}}`)
 }

@@ -35,7 +35,7 @@ import { Subscriptions } from './subscriptions.js'
 import { traitsOf } from './tool-traits.js'
 import type { FederationSettings } from './settings.js'
 import type { InventoryItem, View } from './view.js'
-import { buildView, inventoryOf, listResult, permitItem } from './view.js'
+import { buildView, inventoryOf, permitItem } from './view.js'
 
 export interface ServerSelf {
   readonly capabilities: JsonObject
@@ -65,8 +65,11 @@ export interface CacheHint {
   readonly scope: 'public' | 'private'
 }
 
+/** A list as members of a result that is still to be made: long text that nobody has to read again. */
 export interface ListAnswer {
-  readonly result: RawObject
+  /** Such as `"tools":[…]`. */
+  readonly member: string
+  readonly meta: JsonObject | undefined
   readonly cache: CacheHint
 }
 
@@ -86,6 +89,8 @@ export class VirtualServer {
   #view: View | undefined
   #named:
     { readonly settings: FederationSettings['serverInfo']; readonly info: RawObject } | undefined
+  /** What is said of it to clients of an era: each asks, and there may be many backends. */
+  readonly #selves = new Map<Era, ServerSelf>()
   /** What those see who may not see everything, by the keys of their permits. */
   readonly #restricted = new LRUCache<string, View>({ max: MAX_RESTRICTED })
 
@@ -99,6 +104,14 @@ export class VirtualServer {
 
   /** What this server says of itself; no backend is asked. */
   describe(era: Era): ServerSelf {
+    const known = this.#selves.get(era)
+    if (known !== undefined) return known
+    const self = this.#description(era)
+    this.#selves.set(era, self)
+    return self
+  }
+
+  #description(era: Era): ServerSelf {
     const { alone } = this.#options
     const settings = this.#options.settings()
     const backends = this.#keepers.map(({ backend, catalog }) => ({
@@ -139,12 +152,11 @@ export class VirtualServer {
     if (nothing || (failureMode === 'closed' && unavailable.length > 0)) {
       throw new ListUnavailableError(unavailable)
     }
-    const meta =
-      unavailable.length === 0 ? undefined : JSON.stringify({ [META_UNAVAILABLE]: unavailable })
     const view = this.#currentView(permit)
     const array = (era === 'modern' ? view.modernLists : view.lists)[kind]
     return {
-      result: listResult(LISTS[kind].member, array, meta),
+      member: `"${LISTS[kind].member}":${array}`,
+      meta: unavailable.length === 0 ? undefined : metaOf(unavailable),
       cache: unavailable.length > 0 ? NOT_CACHED : this.#cacheHint(kind, permit),
     }
   }
@@ -318,6 +330,7 @@ export class VirtualServer {
   invalidate(target?: TargetName): void {
     this.#view = undefined
     this.#restricted.clear()
+    this.#selves.clear()
     if (target !== undefined) this.#router.forgetReads(target)
   }
 
@@ -349,4 +362,8 @@ export class VirtualServer {
     )
     return buildView(members, this.#options.settings().naming, permit, names)
   }
+}
+
+function metaOf(unavailable: readonly Unavailable[]): JsonObject {
+  return { [META_UNAVAILABLE]: unavailable.map((it) => ({ ...it })) }
 }

@@ -40,8 +40,9 @@ export async function listsSeen({ federation, policy }: Parts, asker: Asker): Pr
   const permit = policy.permitFor(asker)
   const seen: Partial<Record<CatalogKind, readonly string[]>> = {}
   for (const kind of CATALOG_KINDS) {
-    const { result } = await federation.merged.list(kind, 'legacy', permit)
-    const items = result.value[LISTS[kind].member] as readonly Record<string, string>[]
+    const { member } = await federation.merged.list(kind, 'legacy', permit)
+    const result = JSON.parse(`{${member}}`) as Record<string, readonly Record<string, string>[]>
+    const items = result[LISTS[kind].member] ?? []
     seen[kind] = items.map((it) => it[LISTS[kind].key] ?? '')
   }
   return seen as SeenLists

@@ -31,7 +31,7 @@ import {
   withMembers,
   withMeta,
 } from '../../backends/index.js'
-import type { CatalogKind, ServerSelf, VirtualServer } from '../../federation/index.js'
+import type { CatalogKind, ListAnswer, ServerSelf, VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError, UnknownMethodError } from '../../federation/index.js'
 import { DuplicateRequestError, toJsonRpcError } from '../errors.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
@@ -77,7 +77,7 @@ export async function answerRequest(
       terms,
       observation,
     )
-    const text = resultText(request.id, legacyResult(result))
+    const text = resultText(request.id, result)
     observation.succeeded(text)
     return text
   } catch (error) {
@@ -231,9 +231,10 @@ const serve: Perform = (server, session, request, call, terms, observation) => {
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
   if (list === undefined) {
     const { uid } = session.seed
-    return withinLimits(terms, server, uid, request, observation, () =>
+    const answer = withinLimits(terms, server, uid, request, observation, () =>
       server.call(call(), terms.permit),
     )
+    return answer.then(legacyResult)
   }
   const [kind, capability] = list
   if (!session.seed.promised.includes(capability) && !server.offers(capability)) {
@@ -241,7 +242,14 @@ const serve: Perform = (server, session, request, call, terms, observation) => {
   }
   // Lists are given whole, so there is no cursor that we ever gave out.
   if (params.value['cursor'] !== undefined) throw new InvalidParamsError('unknown cursor')
-  return server.list(kind, 'legacy', terms.permit).then(({ result }) => result)
+  return server.list(kind, 'legacy', terms.permit).then(listResult)
+}
+
+/** Made of text: nobody parses megabytes to look for what was not put there. */
+function listResult({ member, meta }: ListAnswer): RawObject {
+  return RawJson.fromText(
+    meta === undefined ? `{${member}}` : `{${member},"_meta":${JSON.stringify(meta)}}`,
+  )
 }
 
 /** The level holds for the session: servers it uses are told now, others when it comes to use them. */
