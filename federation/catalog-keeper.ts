@@ -12,6 +12,8 @@ import type { Unavailable } from './errors.js'
 
 /** Several changes in one breath make one refresh. */
 const DEBOUNCE_MS = 20
+/** A server that never stops telling of changes is read this often all the same. */
+const LONGEST_DEBOUNCE_MS = 500
 const FIRST_RETRY_MS = 1_000
 const LONGEST_RETRY_MS = 30_000
 /** A server may call its lists current for a moment only; it is not asked more often than this. */
@@ -42,6 +44,8 @@ export class CatalogKeeper {
   readonly #since = Date.now()
   /** By `performance.now()`, as everything that is waited for. */
   readonly #addedAt = performance.now()
+  /** When the first of what is stale was told of, by `performance.now()`. */
+  #staleSince: number | undefined
   #approvals: Approvals
   #offered: BackendCatalog | undefined
   #catalog: BackendCatalog | undefined
@@ -130,7 +134,9 @@ export class CatalogKeeper {
   refresh(kinds: readonly CatalogKind[], reason: RefreshReason): void {
     this.#reason ??= reason
     for (const kind of kinds) this.#stale.add(kind)
-    this.#schedule(this.#catalog === undefined ? 0 : DEBOUNCE_MS)
+    this.#staleSince ??= performance.now()
+    const leftMs = this.#staleSince + LONGEST_DEBOUNCE_MS - performance.now()
+    this.#schedule(this.#catalog === undefined ? 0 : Math.max(0, Math.min(DEBOUNCE_MS, leftMs)))
   }
 
   close(): void {
@@ -151,6 +157,7 @@ export class CatalogKeeper {
     if (state.status !== 'ready' || this.#stale.size === 0) return
     const kinds = [...this.#stale]
     this.#stale.clear()
+    this.#staleSince = undefined
     this.#refreshing = true
     const reason = this.#reason ?? 'retry'
     this.#reason = undefined
