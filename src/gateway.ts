@@ -36,6 +36,7 @@ import { Guards } from './http/guards.js'
 import type { Readiness } from './http/health.js'
 import { InnerDoor } from './http/inner-door.js'
 import { listen } from './http/listener.js'
+import { Overload } from './http/overload.js'
 import { loggedTls } from './http/tls.js'
 import { Admission } from './limits/admission.js'
 import type { EndpointOptions } from './mcp/endpoint.js'
@@ -59,6 +60,7 @@ import {
   logDenial,
   logSource,
   logWarnings,
+  OverloadLog,
   ProblemLog,
   ReachLog,
   StateLog,
@@ -198,6 +200,14 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onUncounted: (reason) => metrics.uncounted(reason),
   })
   const bodyLimits = new BodyLimits(config.listen.maxBodyBytes)
+  const overloadLog = new OverloadLog(logger)
+  const overload = new Overload(config.listen.overload, () => bodyLimits.atPath(''), {
+    onRefused: (excess) => {
+      metrics.overloaded(excess)
+      overloadLog.refused(excess)
+    },
+    onOver: (refused) => overloadLog.over(refused),
+  })
   const telemetry = await Telemetry.start({
     settings: config.telemetry,
     logger,
@@ -237,6 +247,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onCallerGone: (key) => registry.release(key),
     tokens: new ReplyTokens(keys),
     bodyLimits,
+    overload,
     serverOf: (name) => {
       if (name === '') return federation.merged
       return name.includes('/') ? federation.group(name) : federation.single(name)
@@ -291,6 +302,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     path: config.listen.path,
     addresses,
     guards: new Guards(config.listen),
+    overload,
     endpoint,
     sseEndpoint,
     readiness,
@@ -405,6 +417,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       sessions.close()
       callers.close()
       endpoint.close()
+      overload.close()
       federation.close()
       await registry.close()
     },

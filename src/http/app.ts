@@ -14,6 +14,7 @@ import type { Addresses } from './addresses.js'
 import type { Guards } from './guards.js'
 import type { Readiness } from './health.js'
 import { addHealth } from './health.js'
+import type { Overload } from './overload.js'
 import { RefusedError, writeRefusal } from './refusal.js'
 
 export interface AppParts {
@@ -21,6 +22,7 @@ export interface AppParts {
   readonly path: string
   readonly addresses: Addresses
   readonly guards: Guards
+  readonly overload: Overload
   readonly endpoint: McpEndpoint
   /** Where clients of 2024-11-05 are served. */
   readonly sseEndpoint: SseEndpoint | undefined
@@ -42,6 +44,7 @@ export function createApp({
   path,
   addresses,
   guards,
+  overload,
   access,
   endpoint,
   sseEndpoint,
@@ -63,6 +66,7 @@ export function createApp({
       addresses.check(incoming)
       guards.check(incoming)
       if (guards.answerCors(incoming, outgoing)) return RESPONSE_ALREADY_SENT
+      overload.enter(incoming, outgoing)
       const admitted = access.admit(incoming)
       await serve(incoming, outgoing, admitted instanceof Promise ? await admitted : admitted)
     } catch (error) {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { addressFields } from './addresses.js'
 import { drainSchema } from './drain.js'
+import { overloadSchema } from './overload.js'
 
 const MAX_PORT = 65_535
 /** Answered by the gateway itself on the same listener. */
@@ -44,6 +45,7 @@ export const listenSchema = z.strictObject({
     .prefault('/mcp')
     .describe('Path of the merged server; the targets alone are served beneath it.'),
   drain: drainSchema,
+  overload: overloadSchema,
   legacySse: z
     .boolean()
     .prefault(false)

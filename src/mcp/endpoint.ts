@@ -11,6 +11,7 @@ import type { Asker } from '../auth/rule-input.js'
 import type { Principal } from '../auth/principal.js'
 import { readBody } from '../http/body.js'
 import type { BodyLimits } from '../http/body-limits.js'
+import type { Overload } from '../http/overload.js'
 import { RefusedError } from '../http/refusal.js'
 import type { ModernCallers } from '../session/modern-callers.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
@@ -38,6 +39,7 @@ export interface EndpointOptions {
   /** A caller that will not come back: what servers hold for it can go. */
   readonly onCallerGone: (key: string) => void
   readonly bodyLimits: BodyLimits
+  readonly overload: Overload
   /** The virtual server of a path: '' is the whole federation, else a target's name. */
   readonly serverOf: (name: string) => VirtualServer | undefined
   /** Begins to observe a request that has been read; `bytes` is what was read, where that was of this one alone. */
@@ -123,8 +125,8 @@ export class McpEndpoint {
   async #post(visit: Visit): Promise<void> {
     const { request, server, name } = visit
     requireContentType(request)
-    const { bodyLimits } = this.#options
-    const body = await readBody(request, bodyLimits.atPath(name))
+    const { bodyLimits, overload } = this.#options
+    const body = await readBody(request, bodyLimits.atPath(name), overload)
     let messages: ReturnType<typeof messagesIn>
     try {
       messages = messagesIn(body)
@@ -200,11 +202,11 @@ export class McpEndpoint {
     path: string,
     body?: Buffer,
   ): Promise<void> {
-    const { serverOf, termsFor, bodyLimits } = this.#options
+    const { serverOf, termsFor, bodyLimits, overload } = this.#options
     const taker = name === '' ? undefined : serverOf(name)?.foreignTaker
     if (taker === undefined) throw new RefusedError(404, 'there is no MCP server at this path')
     const terms = termsFor({ principal, request, client: { name: '', version: '' } })
-    await passThrough(request, response, taker, path, terms, bodyLimits.of(name), body)
+    await passThrough(request, response, taker, path, terms, bodyLimits.of(name), overload, body)
   }
 }
 

@@ -59,6 +59,7 @@ export class ModernEndpoint {
       const arrival = server.arrival(request)
       if (arrival !== undefined) await arrival
       if (request.method === 'subscriptions/listen') {
+        this.#options.overload.becomesStream(outgoing)
         await this.#listen(request, response, cancellation, server, terms)
         // What comes from now on is no answer; how long it comes says nothing about us.
         return observation.succeeded('')

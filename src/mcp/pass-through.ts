@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Backend, Target } from '../../backends/index.js'
 import { resourceItem } from '../../federation/index.js'
 import { toJsonRpcError } from '../errors.js'
+import type { BodyHolder } from '../http/body.js'
 import { readBody } from '../http/body.js'
 import { RefusedError } from '../http/refusal.js'
 import type { Terms } from './terms.js'
@@ -46,7 +47,7 @@ export function looksLikeMcp({ method, headers }: IncomingMessage): boolean {
 /**
  * Passes a request on and its answer back. `path` is that at the server, '' for the server's own address; `body` what
  * was read already.
- * @throws RefusedError 400, 404 where rules forbid it, 413, 415 for what is MCP, 502
+ * @throws RefusedError 400, 404 where rules forbid it, 413, 415 for what is MCP, 502; what the holder throws
  */
 export async function passThrough(
   request: IncomingMessage,
@@ -55,6 +56,7 @@ export async function passThrough(
   path: string,
   terms: Terms,
   maxBytes: number,
+  holder: BodyHolder,
   body?: Buffer,
 ): Promise<void> {
   const at = path === '' ? ownPath(backend.target) : pathAtServer(path)
@@ -65,7 +67,7 @@ export async function passThrough(
   const { method = 'GET', headers } = request
   const query = /\?[^#]*/.exec(request.url ?? '')?.[0] ?? ''
   const hasBody = method !== 'GET' && method !== 'HEAD'
-  const given = body ?? (hasBody ? await readBody(request, maxBytes) : undefined)
+  const given = body ?? (hasBody ? await readBody(request, maxBytes, holder) : undefined)
   if (given !== undefined) requireForeign(request, given)
   try {
     const answer = await backend.forward({

@@ -91,8 +91,8 @@ export class SseEndpoint {
         throw new RefusedError(404, 'there is no such session')
       }
       connection.principal = principal
-      const { bodyLimits } = this.#options
-      const body = await readBody(request, bodyLimits.atPath(''))
+      const { bodyLimits, overload } = this.#options
+      const body = await readBody(request, bodyLimits.atPath(''), overload)
       const message = messagesIn(body)
       if (isBatch(message)) throw new RefusedError(400, 'this revision has no batches')
       this.#take(message, connection, request, body.length)

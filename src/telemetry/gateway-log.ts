@@ -13,6 +13,7 @@ import type { Denial } from '../auth/policy.js'
 import type { Reach } from '../auth/reach.js'
 import type { ConfigProblem } from '../config/problems.js'
 import { placeText } from '../config/problems.js'
+import type { Excess } from '../http/overload.js'
 import type { StoreState } from '../limits/redis/store.js'
 import type { RedisSettings } from '../limits/store-settings.js'
 import type { Logger } from './logging.js'
@@ -191,6 +192,27 @@ export class StoreLog {
     this.#told.add(reason)
     const what = whenDown === 'open' ? 'limited calls are let in' : 'limited calls are refused'
     this.#logger.warn({ ...at, reason }, `the store of limits cannot be used; ${what}`)
+  }
+}
+
+/** Says when requests begin to be refused, for each reason, and how many were when that is over. */
+export class OverloadLog {
+  readonly #logger: Logger
+  readonly #told = new Set<Excess>()
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  refused(excess: Excess): void {
+    if (this.#told.has(excess)) return
+    this.#told.add(excess)
+    this.#logger.warn({ reason: excess }, 'too much to do; requests are refused')
+  }
+
+  over(refused: number): void {
+    this.#told.clear()
+    this.#logger.info({ refused }, 'no longer too much to do')
   }
 }
 

@@ -85,6 +85,11 @@ export const METRICS = {
     'target',
     'reason',
   ]),
+  overloaded: counter(
+    'mcp_junction_overloaded',
+    'Requests refused as the gateway had too much to do, by what there was too much of.',
+    ['reason'],
+  ),
   reloads: counter(
     'mcp_junction_config_reloads',
     'Configurations applied or refused since the start.',

@@ -7,6 +7,8 @@ import type { ServerResponse } from 'node:http'
 import type { RefreshReport } from '../../federation/index.js'
 import { shownAttributes } from '../attributes/attributes.js'
 import type { Denial } from '../auth/policy.js'
+import type { Excess } from '../http/overload.js'
+import { EXCESSES } from '../http/overload.js'
 import type { Failure } from '../limits/redis/store.js'
 import { VERSION } from '../version.js'
 import { Aggregates, Readings } from './aggregates.js'
@@ -44,6 +46,7 @@ export class Metrics {
   #isCurrent = true
   readonly #denied
   readonly #limited
+  readonly #overloaded
   readonly #refreshes
   readonly #uncounted
 
@@ -66,9 +69,11 @@ export class Metrics {
     this.#reloads = this.#counter(METRICS.reloads)
     this.#denied = this.#counter(METRICS.denied)
     this.#limited = this.#counter(METRICS.limited)
+    this.#overloaded = this.#counter(METRICS.overloaded)
     this.#refreshes = this.#counter(METRICS.refreshes)
     this.#uncounted = this.#counter(METRICS.uncounted)
     for (const outcome of ['applied', 'refused']) this.#reloads.add(0, { outcome })
+    for (const reason of EXCESSES) this.#overloaded.add(0, { reason })
     for (const reason of FAILURES) this.#uncounted.add(0, { reason })
   }
 
@@ -93,6 +98,10 @@ export class Metrics {
 
   limited(method: string, target: string, reason: string): void {
     this.#limited.add(1, { method, target, reason })
+  }
+
+  overloaded(reason: Excess): void {
+    this.#overloaded.add(1, { reason })
   }
 
   uncounted(reason: Failure): void {

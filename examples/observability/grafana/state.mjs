@@ -115,6 +115,12 @@ export const state = {
       [q(rate('mcp_junction_limited_total', TARGET, 'target, reason'), '{{target}} {{reason}}')],
     ),
     lines(
+      'Too much to do',
+      'Requests that the gateway refused unread (503), by what there was too much of (`listen.overload`).',
+      'reqps',
+      [q(rate('mcp_junction_overloaded_total', '', 'instance, reason'), '{{instance}} {{reason}}')],
+    ),
+    lines(
       'Unapproved tools',
       'Tools of guarded servers that are new or changed since `mcp-junction lock`.',
       'none',

@@ -147,6 +147,7 @@ describe('a configuration', () => {
         port: 8080,
         path: '/mcp',
         drain: { delay: 0, deadline: 10_000 },
+        overload: { maxRequests: 10_000, maxStreams: 100_000, maxMemory: 0.9, maxDelay: 2000 },
         legacySse: false,
         maxBodyBytes: 4_194_304,
         allowedHosts: [],
@@ -184,6 +185,7 @@ listen:
   allowedHosts: [Gateway.example.com, 'gateway.example.com:8443']
   allowedOrigins: ['https://App.example.com', 'http://localhost:6274', 'vscode-webview://abc', '*']
   drain: { delay: 5s, deadline: 1m }
+  overload: { maxRequests: 1, maxStreams: 2, maxHeldBytes: 1024, maxMemory: 1, maxDelay: 0s }
   ipFilter: { allow: ['fd00::/8'], deny: ['fd00::1'] }
   trustedProxies: [10.0.0.0/8]
 federation:
@@ -209,6 +211,7 @@ telemetry:
       port: 0,
       path: '/gateway/mcp',
       drain: { delay: 5000, deadline: 60_000 },
+      overload: { maxRequests: 1, maxStreams: 2, maxHeldBytes: 1024, maxMemory: 1, maxDelay: 0 },
       legacySse: true,
       maxBodyBytes: 1024,
       allowedHosts: ['gateway.example.com', 'gateway.example.com:8443'],
