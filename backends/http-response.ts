@@ -14,6 +14,8 @@ import type { DoorHandler } from './http-door.js'
 import type { Exchange } from './transport.js'
 import type { Message } from './wire/json-rpc.js'
 import { InvalidMessageError, readMessages } from './wire/json-rpc.js'
+import { LARGE_BYTES, readLargeResult } from './wire/large-result.js'
+import { asText, textOf } from './wire/message-text.js'
 import { SseReader } from './wire/sse.js'
 
 /** The largest single message taken from a server; what is larger would be held in memory several times. */
@@ -109,9 +111,12 @@ export class ResponseReader implements DoorHandler {
         if (event.id !== undefined || event.retry !== undefined) {
           this.#exchange.onEvent?.(event.id, event.retry)
         }
-        if (event.event === 'endpoint') this.#exchange.onEndpoint?.(event.data)
-        else if (event.data !== '' && (event.event === undefined || event.event === 'message')) {
-          this.#deliver(event.data)
+        const { data } = event
+        if (event.event === 'endpoint') this.#exchange.onEndpoint?.(asText(data))
+        else if (data !== '' && (event.event === undefined || event.event === 'message')) {
+          this.#deliver(() =>
+            typeof data === 'string' ? readMessages(data) : messagesIn(data, LARGE_BYTES),
+          )
         }
       }, MAX_MESSAGE_BYTES)
     }
@@ -135,7 +140,7 @@ export class ResponseReader implements DoorHandler {
   onResponseEnd(): void {
     if (this.#done) return
     if (this.#body === 'refusal') return this.#refused()
-    if (this.#body === 'json') this.#deliver(this.#text())
+    if (this.#body === 'json') this.#deliverBody()
     this.#settle(() => this.#exchange.onEnd())
   }
 
@@ -164,16 +169,15 @@ export class ResponseReader implements DoorHandler {
     void room.then(() => controller.resume())
   }
 
-  #text(): string {
-    const [first] = this.#chunks
-    const bytes = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks)
-    return bytes.toString('utf8')
+  #deliverBody(): void {
+    const chunks = this.#chunks
+    this.#deliver(() => messagesIn(chunks, this.#bytes))
   }
 
-  #deliver(text: string): void {
-    let messages: Message | (Message | InvalidMessageError)[]
+  #deliver(read: () => Messages): void {
+    let messages: Messages
     try {
-      messages = readMessages(text)
+      messages = read()
     } catch (error) {
       return this.#fail(`sent what is no JSON-RPC message: ${reasonOf(error)}`)
     }
@@ -192,7 +196,7 @@ export class ResponseReader implements DoorHandler {
     }
     let error: Message | undefined
     try {
-      const messages = readMessages(this.#text())
+      const messages = readMessages(textOf(this.#chunks))
       if (!Array.isArray(messages) && messages.kind === 'error') error = messages
     } catch {
       // The body of a refusal may be anything; the status alone tells enough.
@@ -233,6 +237,13 @@ export class ResponseReader implements DoorHandler {
     this.#chunks = []
     tell()
   }
+}
+
+type Messages = Message | (Message | InvalidMessageError)[]
+
+function messagesIn(chunks: readonly Buffer[], bytes: number): Messages {
+  const large = bytes < LARGE_BYTES ? undefined : readLargeResult(chunks)
+  return large ?? readMessages(textOf(chunks))
 }
 
 function single(header: string | string[] | undefined): string | undefined {

@@ -54,6 +54,7 @@ export {
   readMessage,
   readMessages,
   requestText,
+  resultMessage,
   resultText,
 } from './wire/json-rpc.js'
 export {
@@ -79,3 +80,5 @@ export {
 } from './wire/raw-json.js'
 export type { SseEvent } from './wire/sse.js'
 export { SSE_KEEP_ALIVE, sseMessage, SseReader } from './wire/sse.js'
+export type { MessageText } from './wire/message-text.js'
+export { asText, byteLengthOf, wholeText } from './wire/message-text.js'

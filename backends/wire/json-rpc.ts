@@ -3,6 +3,7 @@
  * Both hops speak it, so it lives in the lowest folder; it knows neither eras nor transports.
  */
 import { reasonOf } from '../errors.js'
+import type { MessageText } from './message-text.js'
 import type { JsonObject, JsonValue, RawObject } from './raw-json.js'
 import { EMPTY_OBJECT, isJsonObject, RawJson, rawMemberOf, requireFlat } from './raw-json.js'
 import { MalformedJsonError, rawElements } from './json-text.js'
@@ -119,6 +120,14 @@ export function notificationText(method: string, params: RawObject = EMPTY_OBJEC
 
 export function resultText(id: RequestId, result: RawObject): string {
   return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result.text}}`
+}
+
+/** The same where a large result is passed on as it came. */
+export function resultMessage(id: RequestId, result: RawObject): MessageText {
+  const { wire } = result
+  return typeof wire === 'string'
+    ? resultText(id, result)
+    : [`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`, ...wire, '}']
 }
 
 /** `id` is `null` on the wire when the request's could not be read (JSON-RPC 2.0 §5). */

@@ -3,17 +3,12 @@
  * it gets here.
  */
 
+import { CLOSING_BRACE, COLON, COMMA, OPENING_BRACE, OPENING_BRACKET, QUOTE } from './bytes.js'
+
 /** Nesting that no honest message needs; deeper ones are refused before anything recursive sees them. */
 export const MAX_DEPTH = 128
 /** Up to so many members, looking at each key before is quicker than a Set. */
 const FEW = 8
-
-const QUOTE = 0x22
-const COMMA = 0x2c
-const COLON = 0x3a
-const OPENING_BRACKET = 0x5b
-const OPENING_BRACE = 0x7b
-const CLOSING_BRACE = 0x7d
 
 /** Text that is not the JSON value it should be. */
 export class MalformedJsonError extends Error {

@@ -5,6 +5,7 @@
  */
 import type { Changes, EditedText } from './json-edit.js'
 import { editedText } from './json-edit.js'
+import { textOf } from './message-text.js'
 import type { MemberSpan } from './json-text.js'
 import { MalformedJsonError, MAX_DEPTH, memberSpans } from './json-text.js'
 
@@ -19,6 +20,8 @@ export class RawJson<T extends JsonValue = JsonValue> {
   /** What it was made of, until its value is asked for. */
   #origin: JsonObject | undefined
   #changes: Changes | undefined
+  /** Its text in UTF-8, where it came so. */
+  #bytes: readonly Buffer[] | undefined
   /** Where its members stand, where that is known. */
   #spans: readonly MemberSpan[] | undefined
 
@@ -30,6 +33,13 @@ export class RawJson<T extends JsonValue = JsonValue> {
   /** Wraps text that is known to be valid JSON; `value` may be given when it has been parsed already. */
   static fromText<T extends JsonValue>(text: string, value?: T): RawJson<T> {
     return new RawJson<T>(text, value)
+  }
+
+  /** Wraps JSON that is to be passed on as it came; `value` may lack long texts, which nobody but its reader looks at. */
+  static fromBytes(bytes: readonly Buffer[], value: JsonObject): RawObject {
+    const raw = new RawJson(undefined, value)
+    raw.#bytes = bytes
+    return raw
   }
 
   static fromValue<T extends JsonValue>(value: T): RawJson<T> {
@@ -52,7 +62,13 @@ export class RawJson<T extends JsonValue = JsonValue> {
   }
 
   get text(): string {
-    return (this.#text ??= JSON.stringify(this.#value))
+    const bytes = this.#bytes
+    return (this.#text ??= bytes ? textOf(bytes) : JSON.stringify(this.#value))
+  }
+
+  /** The text, in the form in which it came. */
+  get wire(): string | readonly Buffer[] {
+    return this.#bytes ?? this.text
   }
 
   /** The value, where it has been made. */

@@ -7,6 +7,7 @@ import type {
   CallNotification,
   Cancellation,
   JsonObject,
+  MessageText,
   ErrorMessage,
   NotificationMessage,
   RawObject,
@@ -27,7 +28,7 @@ import {
   notificationText,
   RawJson,
   requestText,
-  resultText,
+  resultMessage,
   withMembers,
   withMeta,
 } from '../../backends/index.js'
@@ -52,7 +53,7 @@ export interface WayBack {
   lose?(): void
 }
 
-/** Answers with the text of a JSON-RPC response, or with `undefined` where the client wants none any more. */
+/** Answers with a JSON-RPC response, or with `undefined` where the client wants none any more. */
 export async function answerRequest(
   server: VirtualServer,
   session: Session,
@@ -62,7 +63,7 @@ export async function answerRequest(
   onInternalError: (error: unknown) => void,
   terms: Terms,
   observation: RequestObserver,
-): Promise<string | undefined> {
+): Promise<MessageText | undefined> {
   const cancellation = session.begin(request.id)
   if (cancellation === undefined) {
     const error = new DuplicateRequestError()
@@ -77,9 +78,9 @@ export async function answerRequest(
       terms,
       observation,
     )
-    const text = resultText(request.id, result)
-    observation.succeeded(text)
-    return text
+    const message = resultMessage(request.id, result)
+    observation.succeeded(message)
+    return message
   } catch (error) {
     const text = failureText(error, request, session, onInternalError, observation)
     if (error instanceof StatefulSessionLostError) way.lose?.()

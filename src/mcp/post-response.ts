@@ -3,7 +3,8 @@
  * the first notification on. The status line is held back until one of the two is known.
  */
 import type { ServerResponse } from 'node:http'
-import type { Membership } from '../../backends/index.js'
+import type { Membership, MessageText } from '../../backends/index.js'
+import { byteLengthOf, wholeText } from '../../backends/index.js'
 import type { KeepAlive } from './event-stream.js'
 import type { ResumableStream } from './resumable-stream.js'
 
@@ -17,7 +18,7 @@ export class PostResponse {
   readonly #isBatch: boolean
   #awaited: number
   #status = 200
-  #answers: string[] = []
+  #answers: MessageText[] = []
   #stream: ResumableStream | undefined
   #quietSince = performance.now()
 
@@ -58,11 +59,11 @@ export class PostResponse {
   }
 
   /** Gives one of the awaited answers; `undefined` for a request that gets none, as it was cancelled. */
-  answer(text: string | undefined): void {
+  answer(answer: MessageText | undefined): void {
     this.#awaited--
-    if (text !== undefined) {
-      if (this.#stream === undefined) this.#answers.push(text)
-      else this.#stream.send(text)
+    if (answer !== undefined) {
+      if (this.#stream === undefined) this.#answers.push(answer)
+      else this.#stream.send(wholeText(answer))
     }
     if (this.#awaited === 0) this.#finish()
   }
@@ -81,9 +82,16 @@ export class PostResponse {
     if (this.#stream === undefined && !this.#response.destroyed) {
       this.#stream = this.#openStream()
       this.#stream.connect(this.#response)
-      for (const answer of this.#answers.splice(0)) this.#stream.send(answer)
+      for (const answer of this.#answers.splice(0)) this.#stream.send(wholeText(answer))
     }
     return this.#stream
+  }
+
+  #writePieces(pieces: readonly (string | Buffer)[]): void {
+    this.#response.cork()
+    for (const piece of pieces) this.#response.write(piece)
+    this.#response.end()
+    this.#response.uncork()
   }
 
   #finish(): void {
@@ -94,11 +102,12 @@ export class PostResponse {
       return
     }
     if (this.#response.destroyed) return
-    const body = this.#isBatch ? `[${this.#answers.join(',')}]` : first
+    const body = this.#isBatch ? `[${this.#answers.map(wholeText).join(',')}]` : first
     this.#response.writeHead(this.#status, {
       'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
+      'content-length': byteLengthOf(body),
     })
-    this.#response.end(body)
+    if (typeof body === 'string') this.#response.end(body)
+    else this.#writePieces(body)
   }
 }

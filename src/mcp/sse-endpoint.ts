@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message, RequestMessage } from '../../backends/index.js'
-import { ErrorCode, notificationText, sseMessage } from '../../backends/index.js'
+import { ErrorCode, notificationText, sseMessage, wholeText } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { readBody } from '../http/body.js'
@@ -231,8 +231,8 @@ export class SseEndpoint {
       },
     }
     answerRequest(server, session, message, way, tokens, onInternalError, terms, observation)
-      .then((text) => {
-        if (text !== undefined) stream.write(sseMessage(text))
+      .then((answer) => {
+        if (answer !== undefined) stream.write(sseMessage(wholeText(answer)))
       })
       .catch(onInternalError)
   }

@@ -8,12 +8,13 @@ import type {
   CallWatcher,
   Era,
   JsonObject,
+  MessageText,
   RawObject,
   RequestMessage,
   Target,
   TraceContext,
 } from '../../backends/index.js'
-import { CallCancelledError } from '../../backends/index.js'
+import { byteLengthOf, CallCancelledError } from '../../backends/index.js'
 import type { Permit, VirtualServer } from '../../federation/index.js'
 import { UnknownItemError } from '../../federation/index.js'
 import { shownAttributes } from '../attributes/attributes.js'
@@ -70,8 +71,8 @@ export interface RequestObserver {
   spokenBy(speaker: Speaker, terms?: SpokenTerms): void
   /** It was beyond a limit, whatever is answered. */
   limited(): void
-  /** A result goes to the client; `text` is all of the answer. */
-  succeeded(text: string): void
+  /** A result goes to the client; `answer` is all of it. */
+  succeeded(answer: MessageText): void
   /** An error goes to the client, with this code; nothing, where the client has given the request up. */
   failed(error: unknown, rpcCode: number, text: string): void
   /** The request was turned away with an HTTP status. */
@@ -161,9 +162,9 @@ export class Observation implements RequestObserver, CallWatcher {
     this.#observatory.onUpstream(operation)
   }
 
-  succeeded(text: string): void {
+  succeeded(answer: MessageText): void {
     const errorType = this.#isToolError || this.#isLimited ? 'tool_error' : ''
-    this.#end(errorType === '' ? 'ok' : 'failed', errorType, text)
+    this.#end(errorType === '' ? 'ok' : 'failed', errorType, answer)
   }
 
   failed(error: unknown, rpcCode: number, text: string): void {
@@ -176,7 +177,7 @@ export class Observation implements RequestObserver, CallWatcher {
     this.#end(status === 401 || status === 403 ? 'denied' : 'failed', String(rpcCode), '')
   }
 
-  #end(outcome: Outcome, errorType: string, text: string): void {
+  #end(outcome: Outcome, errorType: string, answer: MessageText): void {
     if (this.#isOver) return
     this.#isOver = true
     const { method, params, id } = this.#message
@@ -202,7 +203,7 @@ export class Observation implements RequestObserver, CallWatcher {
       address: this.#terms?.address ?? addressOf(this.#request),
       // Of a batch, each has its own part.
       bytesIn: this.#bytes ?? Buffer.byteLength(params.text),
-      bytesOut: Buffer.byteLength(text),
+      bytesOut: byteLengthOf(answer),
       traceId: this.#trace?.traceId ?? this.#remote?.parent.traceId ?? '',
       spanId: this.#trace?.spanId ?? '',
       attributes: shownAttributes(attributesOf(method, params.value, target)),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SseEvent } from '../../../backends/index.js'
-import { SSE_KEEP_ALIVE, sseMessage, SseReader } from '../../../backends/index.js'
+import { asText, SSE_KEEP_ALIVE, sseMessage, SseReader } from '../../../backends/index.js'
 
 function read(chunks: readonly Buffer[], limit = 1_000_000): SseEvent[] {
   const events: SseEvent[] = []
@@ -17,6 +17,19 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
 }
 
 describe('server-sent events', () => {
+  it('gives one large line of data in the chunks that it came in, wherever these end', () => {
+    const large = `é${'x'.repeat(100_000)}𝄞`
+    const bytes = Buffer.from(`id: 7\ndata: ${large}\n\ndata:${large}\ndata: y\n\ndata: z\n\n`)
+    fc.assert(
+      fc.property(fc.array(fc.nat(bytes.length), { maxLength: 8 }), (places) => {
+        const events = read(cut(bytes, places))
+        expect(events.map((it) => asText(it.data))).toEqual([large, `${large}\ny`, 'z'])
+      }),
+      { numRuns: 50 },
+    )
+    expect(read([bytes])[0]?.data).toHaveLength(1)
+  })
+
   it('reads what it writes, wherever the chunks end', () => {
     const texts = fc.array(fc.string({ unit: 'grapheme', minLength: 1 }), { minLength: 1 })
     fc.assert(
@@ -53,6 +66,6 @@ describe('server-sent events', () => {
 
   it('writes JSON with line ends as one line', () => {
     const [event] = read([Buffer.from(sseMessage('{\n  "a": 1\r\n}'))])
-    expect(JSON.parse(event?.data ?? '')).toEqual({ a: 1 })
+    expect(JSON.parse(asText(event?.data ?? ''))).toEqual({ a: 1 })
   })
 })
