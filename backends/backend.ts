@@ -20,6 +20,7 @@ import type { BackendState } from './monitor.js'
 import { Monitor } from './monitor.js'
 import type { ListKind } from './server-description.js'
 import type { Target } from './target.js'
+import { idOf } from './target.js'
 import type { TaskIds } from './task-calls.js'
 import { mayConcernTask, translateTaskAnswer, translateTaskCall } from './task-calls.js'
 import { tracedCall } from './trace-headers.js'
@@ -185,7 +186,7 @@ export class Backend {
 
   #translated(call: Call): Promise<RawObject> {
     if (!mayConcernTask(call)) return this.#calls.send(call)
-    const translated = translateTaskCall(call, this.target.name, this.#context.taskIds)
+    const translated = translateTaskCall(call, idOf(this.target), this.#context.taskIds)
     return this.#calls.send(translated.call).then(translated.exposed)
   }
 

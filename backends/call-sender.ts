@@ -12,6 +12,7 @@ import { InputLoop } from './input-loop.js'
 import { ParkedCalls } from './parked-calls.js'
 import { RetryBudget } from './retry-budget.js'
 import type { Target } from './target.js'
+import { idOf } from './target.js'
 import { bridgeTask, isBridged } from './task-bridge.js'
 import type { RequestOptions } from './pending-requests.js'
 import type { UpstreamClient } from './upstream-client.js'
@@ -77,7 +78,7 @@ export class CallSender {
           this.#sessions.discard(client as UpstreamClient)
           await this.#onSessionLost()
         }
-        if (isLoss && call.caller.places?.has(this.#target.name) === true) {
+        if (isLoss && call.caller.places?.has(idOf(this.#target)) === true) {
           throw new StatefulSessionLostError(this.#target.name, error.message, error)
         }
         attempts ??= this.#attempts(call, timeoutMs, startedAt)

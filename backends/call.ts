@@ -5,7 +5,7 @@
  */
 import type { Cancellation } from './cancellation.js'
 import type { LogLevel } from './log-level.js'
-import type { Target, TargetName } from './target.js'
+import type { BackendId, Target } from './target.js'
 import type { RequestId } from './wire/json-rpc.js'
 import type { ParamHeader } from './wire/modern.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
@@ -46,7 +46,7 @@ export interface Caller {
   /** The newest that the caller showed, for what belongs to no call. */
   readonly subject: SubjectToken | undefined
   /** Its sessions at servers that are `stateful`, which other processes use as well. */
-  readonly places?: Map<TargetName, UpstreamPlace>
+  readonly places?: Map<BackendId, UpstreamPlace>
   /** The way to the caller for what belongs to no call. */
   notify(notification: CallerNotification): void
 }
@@ -80,7 +80,7 @@ export interface CallNotification {
 
 /** Where the answer to a request of a server's belongs. All of it goes into the id that the client answers. */
 export interface ReplyTo {
-  readonly target: TargetName
+  readonly target: BackendId
   /** The upstream session in the process that holds it. */
   readonly sessionKey: string
   /** What any process can reach that session by; absent for a child process. */

@@ -10,7 +10,7 @@ import { LOG_LEVELS } from './log-level.js'
 import type { LogLevel } from './log-level.js'
 import { relayedCapabilities } from './server-requests.js'
 import type { Target } from './target.js'
-import { callsForOthers } from './target.js'
+import { callsForOthers, idOf } from './target.js'
 import type { UpstreamClient } from './upstream-client.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
 import { JsonRpcError, notificationText } from './wire/json-rpc.js'
@@ -275,7 +275,7 @@ export class CallerSessions {
   #placeOf(use: Use | undefined): UpstreamPlace | undefined {
     if (!this.#target.stateful || use === undefined) return undefined
     const [caller] = use.callers.values()
-    return caller?.places?.get(this.#target.name)
+    return caller?.places?.get(idOf(this.#target))
   }
 
   /** Who follows a resource must hear of it again without asking for anything first. */

@@ -34,9 +34,11 @@ export type { BackendState } from './monitor.js'
 export type { RegistryChange } from './registry.js'
 export { Registry } from './registry.js'
 export type { ListKind, ServerDescription } from './server-description.js'
-export type { Target, TargetName, TargetOptions } from './target.js'
-export { optionFields, prefixSchema, targetSchema } from './target.js'
+export type { BackendId, Target, TargetName, TargetOptions } from './target.js'
+export { idOf, optionFields, prefixSchema, targetSchema } from './target.js'
 export type { TaskIds, TaskPlace } from './task-calls.js'
+export type { ConfiguredTarget, Variation } from './variants.js'
+export { configuredTargetSchema, serverNamesOf } from './variants.js'
 export type {
   ErrorMessage,
   Message,

@@ -8,6 +8,7 @@ import type { Call } from './call.js'
 import { afterRunning, BackendProtocolError, CallCancelledError } from './errors.js'
 import { modernCapabilities, refusalOf } from './server-requests.js'
 import type { Target } from './target.js'
+import { idOf } from './target.js'
 import type { ErrorMessage, RequestId, ResultMessage } from './wire/json-rpc.js'
 import { ErrorCode, JsonRpcError } from './wire/json-rpc.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
@@ -112,7 +113,7 @@ export class InputLoop {
         resolve(answer)
       })
       const replyTo = {
-        target: this.#target.name,
+        target: idOf(this.#target),
         sessionKey: '',
         upstreamSessionId: undefined,
         connection: NO_CONNECTION,

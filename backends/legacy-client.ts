@@ -24,6 +24,7 @@ import { LIST_CHANGED } from './server-description.js'
 import { ServerNotifications } from './server-notifications.js'
 import { refusalOf } from './server-requests.js'
 import type { Target } from './target.js'
+import { idOf } from './target.js'
 import { isTaskCall, madeTask } from './task-calls.js'
 import { withTraceHeaders } from './trace-headers.js'
 import type { Channel, OpenTransport, Transport } from './transport.js'
@@ -320,7 +321,7 @@ export class LegacyClient implements UpstreamClient {
     // Two of one id could not be answered apart.
     if (unanswered?.has(id) === true) return this.#listener.onNoise('two requests of one id')
     if ((unanswered?.size ?? 0) >= MAX_ASKED) return this.reply(errorText(id, TOO_MANY))
-    const { target, sessionKey } = { target: this.#target.name, ...this.#introduction }
+    const { target, sessionKey } = { target: idOf(this.#target), ...this.#introduction }
     const progressToken = progressTokenOf(params)
     const { connection, sessionId: upstreamSessionId } = this
     const replyTo = { target, sessionKey, upstreamSessionId, connection, id, progressToken }

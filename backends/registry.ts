@@ -2,19 +2,19 @@
 import type { BackendContext, BackendListener } from './backend.js'
 import { Backend } from './backend.js'
 import type { Caller } from './call.js'
-import type { Target, TargetName } from './target.js'
-import { sameTarget } from './target.js'
+import type { BackendId, Target } from './target.js'
+import { idOf, sameTarget } from './target.js'
 
 export interface RegistryListener extends BackendListener {
   onAdded(backend: Backend): void
   onRemoved(backend: Backend): void
 }
 
-/** What a snapshot changed, by name. */
+/** What a snapshot changed. */
 export interface RegistryChange {
-  readonly added: readonly TargetName[]
-  readonly changed: readonly TargetName[]
-  readonly removed: readonly TargetName[]
+  readonly added: readonly BackendId[]
+  readonly changed: readonly BackendId[]
+  readonly removed: readonly BackendId[]
 }
 
 /** Calls still running at a target that is gone get this long. */
@@ -23,7 +23,7 @@ const RETIRE_MS = 30_000
 export class Registry {
   readonly #context: BackendContext
   readonly #listener: RegistryListener
-  #backends = new Map<TargetName, Backend>()
+  #backends = new Map<BackendId, Backend>()
   /** No longer wanted, and still finishing what they were asked. */
   readonly #retiring = new Set<Backend>()
 
@@ -37,8 +37,8 @@ export class Registry {
     return [...this.#backends.values()]
   }
 
-  get(name: TargetName): Backend | undefined {
-    return this.#backends.get(name)
+  get(id: BackendId): Backend | undefined {
+    return this.#backends.get(id)
   }
 
   /** Connects what is new, keeps what is equal, retires what is gone or changed. Returns what it did. */
@@ -47,26 +47,28 @@ export class Registry {
     this.#backends = new Map()
     const added: Backend[] = []
     for (const target of targets) {
-      const known = before.get(target.name)
+      const id = idOf(target)
+      const known = before.get(id)
       if (known !== undefined && sameTarget(known.target, target)) {
-        this.#backends.set(target.name, known)
+        this.#backends.set(id, known)
         continue
       }
       const backend = new Backend(target, this.#context, this.#listener)
-      this.#backends.set(target.name, backend)
+      this.#backends.set(id, backend)
       added.push(backend)
     }
-    for (const [name, backend] of before) {
-      if (this.#backends.get(name) !== backend) this.#retire(backend)
+    for (const [id, backend] of before) {
+      if (this.#backends.get(id) !== backend) this.#retire(backend)
     }
     for (const backend of added) {
       this.#listener.onAdded(backend)
       backend.start()
     }
+    const ids = added.map((it) => idOf(it.target))
     return {
-      added: added.map((it) => it.target.name).filter((name) => !before.has(name)),
-      changed: added.map((it) => it.target.name).filter((name) => before.has(name)),
-      removed: [...before.keys()].filter((name) => !this.#backends.has(name)),
+      added: ids.filter((id) => !before.has(id)),
+      changed: ids.filter((id) => before.has(id)),
+      removed: [...before.keys()].filter((id) => !this.#backends.has(id)),
     }
   }
 
@@ -78,7 +80,7 @@ export class Registry {
   /** The same, for good: what other processes may use ends as well. */
   end(caller: Caller): void {
     this.release(caller.key)
-    for (const [name, place] of caller.places ?? []) void this.get(name)?.end(place, caller)
+    for (const [id, place] of caller.places ?? []) void this.get(id)?.end(place, caller)
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,9 @@ import { upstreamTlsSchema } from './upstream-tls.js'
 /** A target's name: `[a-z0-9-]{1,63}`, unique in a snapshot. */
 export type TargetName = string & { readonly __brand: 'TargetName' }
 
+/** What one server is known by: the name of its target, with the variant behind `@` where that is one of several. */
+export type BackendId = string & { readonly __brand: 'BackendId' }
+
 /** How a server is treated, wherever it is. */
 export interface TargetOptions {
   /** Globs over original names of tools and prompts; an empty `include` takes all. */
@@ -48,6 +51,8 @@ export interface TargetOptions {
 
 export interface Target extends TargetOptions {
   readonly name: TargetName
+  /** Which of the target's servers it is, where there are several (variants.ts). */
+  readonly variant?: string
   readonly endpoint: Endpoint
   /** What stands before exposed names; '' exposes bare names. */
   readonly prefix: string
@@ -132,56 +137,69 @@ export const optionFields = {
     ),
 }
 
-/** One entry of `targets`. */
-export const targetSchema = z
-  .strictObject({
-    name: targetNameSchema.describe('Unique name: a-z, 0-9 and "-", at most 63.'),
-    ...endpointFields,
-    prefix: prefixSchema,
-    ...credentialFields,
-    tls: upstreamTlsSchema.optional().describe('TLS towards a server at an `https://` address.'),
-    ...optionFields,
-  })
-  .transform((written, context): Target => {
-    const { name, prefix, mcp, sse, stdio, static: fixed, headers, auth, ...options } = written
-    const endpoints = [mcp, sse, stdio, fixed].filter((endpoint) => endpoint !== undefined)
-    const [endpoint] = endpoints
-    if (endpoint === undefined || endpoints.length > 1) {
-      context.addIssue({
-        code: 'custom',
-        message: 'expected exactly one of "mcp", "sse", "stdio" and "static"',
-      })
-      return z.NEVER
-    }
-    if (
-      options.tls !== undefined &&
-      !(endpoint.kind === 'http' && endpoint.url.startsWith('https:'))
-    ) {
-      const message = 'only a server at an https:// address has TLS'
-      context.addIssue({ code: 'custom', message, path: ['tls'] })
-      return z.NEVER
-    }
-    if (options.traffic === 'passThrough' && endpoint.kind !== 'http') {
-      const message = 'only a server over HTTP can be given what is not MCP'
-      context.addIssue({ code: 'custom', message, path: ['traffic'] })
-      return z.NEVER
-    }
-    if (options.stateful && !(endpoint.kind === 'http' && endpoint.protocol === 'streamable')) {
-      const message = 'only a session over Streamable HTTP can be reached from several processes'
-      context.addIssue({ code: 'custom', message, path: ['stateful'] })
-      return z.NEVER
-    }
-    const forward = headers?.forward ?? []
-    const shown = presented({ headers, auth }, endpoint, context)
-    if (shown === undefined) return z.NEVER
-    const isBare = Object.keys(shown.headers).length + forward.length === 0 && auth === undefined
-    if (endpoint.kind === 'stdio' && !isBare) {
-      const message = 'a child process has no headers; give it what it needs in "stdio.env"'
-      context.addIssue({ code: 'custom', message })
-      return z.NEVER
-    }
-    return { name, endpoint, prefix: prefix ?? name, ...options, ...shown, forward }
-  })
+/** The keys that say what a server is shown. */
+const shownFields = {
+  ...credentialFields,
+  tls: upstreamTlsSchema.optional().describe('TLS towards a server at an `https://` address.'),
+}
+
+/** The keys that belong to one server alone, where a target has several. */
+export const serverFields = { ...endpointFields, ...shownFields }
+
+/** All keys of a target that is one server. */
+export const targetFields = {
+  name: targetNameSchema.describe('Unique name: a-z, 0-9 and "-", at most 63.'),
+  ...endpointFields,
+  prefix: prefixSchema,
+  ...shownFields,
+  ...optionFields,
+}
+
+/** A target that is one server. */
+export const targetSchema = z.strictObject(targetFields).transform(serverOf)
+
+type Written = z.output<z.ZodObject<typeof targetFields>>
+
+/** The one server of a target; what is wrong with it is told to `context`. */
+export function serverOf(written: Written, context: z.core.$RefinementCtx): Target {
+  const { name, prefix, mcp, sse, stdio, static: fixed, headers, auth, ...options } = written
+  const endpoints = [mcp, sse, stdio, fixed].filter((endpoint) => endpoint !== undefined)
+  const [endpoint] = endpoints
+  const refuse = (message: string, ...path: string[]): never => {
+    context.addIssue({ code: 'custom', message, path })
+    return z.NEVER
+  }
+  if (endpoint === undefined || endpoints.length > 1) {
+    return refuse('expected exactly one of "mcp", "sse", "stdio" and "static"')
+  }
+  if (
+    options.tls !== undefined &&
+    !(endpoint.kind === 'http' && endpoint.url.startsWith('https:'))
+  ) {
+    return refuse('only a server at an https:// address has TLS', 'tls')
+  }
+  if (options.traffic === 'passThrough' && endpoint.kind !== 'http') {
+    return refuse('only a server over HTTP can be given what is not MCP', 'traffic')
+  }
+  if (options.stateful && !(endpoint.kind === 'http' && endpoint.protocol === 'streamable')) {
+    const message = 'only a session over Streamable HTTP can be reached from several processes'
+    return refuse(message, 'stateful')
+  }
+  const forward = headers?.forward ?? []
+  const shown = presented({ headers, auth }, endpoint, context)
+  if (shown === undefined) return z.NEVER
+  const isBare = Object.keys(shown.headers).length + forward.length === 0 && auth === undefined
+  if (endpoint.kind === 'stdio' && !isBare) {
+    return refuse('a child process has no headers; give it what it needs in "stdio.env"')
+  }
+  return { name, endpoint, prefix: prefix ?? name, ...options, ...shown, forward }
+}
+
+/** What a server is known by, in this process and in all that is sealed. */
+export function idOf({ name, variant }: Pick<Target, 'name' | 'variant'>): BackendId {
+  const id: string = variant === undefined ? name : `${name}@${variant}`
+  return id as BackendId
+}
 
 /** Whether its server is called on the account of whoever calls. */
 export function callsForOthers({ auth }: Target): boolean {

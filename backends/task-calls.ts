@@ -5,7 +5,7 @@
  */
 import type { Call, CallNotification, ServerRequest } from './call.js'
 import { extendsTasks } from './server-requests.js'
-import type { TargetName } from './target.js'
+import type { BackendId } from './target.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
 import { isJsonObject, RawJson, rawMembers, withMembers, withMeta } from './wire/raw-json.js'
 
@@ -15,13 +15,13 @@ export const RELATED_TASK = 'io.modelcontextprotocol/related-task'
 /** Ids of tasks as callers know them, made so that any process of the gateway can read them. */
 export interface TaskIds {
   /** The same each time, as callers compare them. */
-  seal(target: TargetName, taskId: string, principal: string): string
+  seal(target: BackendId, taskId: string, principal: string): string
   /** `undefined` for an id that is not ours, or belongs to another principal. */
   open(taskId: string, principal: string): TaskPlace | undefined
 }
 
 export interface TaskPlace {
-  readonly target: TargetName
+  readonly target: BackendId
   /** As the server knows it. */
   readonly taskId: string
 }
@@ -44,7 +44,7 @@ export function mayConcernTask(call: Call): boolean {
   return isTaskCall(call) || (call.method === 'tools/call' && extendsTasks(call.caller))
 }
 
-export function translateTaskCall(call: Call, target: TargetName, ids: TaskIds): TaskCall {
+export function translateTaskCall(call: Call, target: BackendId, ids: TaskIds): TaskCall {
   const { ask, caller } = call
   const { principal } = caller
   const given = call.params.value['taskId']

@@ -6,6 +6,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Caller, CallerNotification, CallNotification } from './call.js'
 import type { Target } from './target.js'
+import { idOf } from './target.js'
 import { ErrorCode, JsonRpcError } from './wire/json-rpc.js'
 import type { JsonObject, JsonValue, RawObject } from './wire/raw-json.js'
 import { rawElements } from './wire/json-text.js'
@@ -60,7 +61,7 @@ export class UrlElicitations {
   }
 
   #exposed(object: RawObject, elicitationId: string): RawObject {
-    const exposed = `${this.#target.name}/${elicitationId}`
+    const exposed = `${idOf(this.#target)}/${elicitationId}`
     return withMembers(object, { elicitationId: JSON.stringify(exposed) })
   }
 }

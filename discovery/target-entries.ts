@@ -1,7 +1,7 @@
-/** The entries of `targets`: a server each, or selectors of Services that become any number of them. */
+/** The entries of `targets`: a server each, or several variants of one, or selectors of Services that become any number of them. */
 import { z } from 'zod'
-import type { Target, TargetOptions } from '../backends/index.js'
-import { optionFields, prefixSchema, targetSchema } from '../backends/index.js'
+import type { ConfiguredTarget, TargetOptions } from '../backends/index.js'
+import { configuredTargetSchema, optionFields, prefixSchema } from '../backends/index.js'
 import type { Selectors } from './selectors.js'
 import { selectorFields } from './selectors.js'
 
@@ -38,8 +38,8 @@ const selectorEntrySchema = z
   })
 
 /** One entry of `targets`. */
-export const targetEntrySchema = z.union([targetSchema, selectorEntrySchema])
+export const targetEntrySchema = z.union([configuredTargetSchema, selectorEntrySchema])
 
-export function isSelectorEntry(entry: Target | SelectorEntry): entry is SelectorEntry {
+export function isSelectorEntry(entry: ConfiguredTarget | SelectorEntry): entry is SelectorEntry {
   return 'selectors' in entry
 }

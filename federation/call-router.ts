@@ -4,6 +4,7 @@
  */
 import { LRUCache } from 'lru-cache'
 import type {
+  BackendId,
   Call,
   JsonObject,
   RawObject,
@@ -15,6 +16,7 @@ import type {
   ToolTraits,
 } from '../backends/index.js'
 import {
+  idOf,
   isJsonObject,
   JsonRpcError,
   RawJson,
@@ -31,7 +33,7 @@ import {
   UnknownMethodError,
 } from './errors.js'
 import type { StateSealer } from './input-required.js'
-import { withFitRequests, withInnerState, withSealedState } from './input-required.js'
+import { askerOf, withFitRequests, withInnerState, withSealedState } from './input-required.js'
 import { stringIn } from './params.js'
 import type { ExposedNames, Permit } from './permit.js'
 import { resourceItem } from './permit.js'
@@ -56,6 +58,10 @@ export interface CallRouterOptions {
   readonly view: (permit?: Permit) => View
   /** The keepers of this server's backends by target, in order. */
   readonly keepers: () => ReadonlyMap<TargetName, CatalogKeeper>
+  /** Of a backend by its id, chosen for the caller or not: what was begun there goes on there. */
+  readonly keeperOf: (id: BackendId) => CatalogKeeper | undefined
+  /** Counts what comes of a call of one server of several. */
+  readonly counted?: (target: Target, asked: Promise<RawObject>) => Promise<RawObject>
   /** One target alone, under its original names. */
   readonly alone: boolean
   /** How permits know tools and prompts, where that is not how clients of this server do. */
@@ -191,7 +197,7 @@ export class CallRouter {
     if (!isOffered) throw new UnknownMethodError(`Method not found: ${call.method}`)
     const taskId = stringIn(call.params.value, 'taskId')
     const place = this.#options.taskIds.open(taskId, call.caller.principal)
-    const keeper = place && this.#options.keepers().get(place.target)
+    const keeper = place && this.#options.keeperOf(place.target)
     if (keeper === undefined) throw new UnknownItemError('task', taskId)
     return this.#send(keeper.backend.target, call, call.params, permit)
   }
@@ -218,8 +224,8 @@ export class CallRouter {
 
   /** The result in the names of the backend, for params in its names. */
   async #ask(target: Target, call: Call, params: RawObject, tool?: ToolTraits): Promise<RawObject> {
-    const { alone, states, keepers } = this.#options
-    const keeper = keepers().get(target.name)
+    const { alone, states, counted } = this.#options
+    const keeper = this.#keeperFor(target, call)
     if (keeper === undefined) throw new UnknownItemError('tool', target.name)
     // Whoever is connected to one target alone knows who asks.
     const fit = (method: string, asked: RawObject): RawObject =>
@@ -232,12 +238,26 @@ export class CallRouter {
       tool,
       ask: ask && ((it: ServerRequest) => ask({ ...it, params: fit(it.method, it.params) })),
     }
-    const given = caller.era === 'modern' ? withInnerState(named, target.name, states) : named
-    const result = await keeper.backend.call(given)
+    const owner = keeper.backend.target
+    const given = caller.era === 'modern' ? withInnerState(named, idOf(owner), states) : named
+    const asked = keeper.backend.call(given)
+    const isCounted = owner.variant !== undefined && counted !== undefined
+    const result = await (isCounted ? counted(owner, asked) : asked)
     if (result.value['resultType'] === 'input_required') {
-      return withSealedState(result, given, target.name, states, fit)
+      return withSealedState(result, given, idOf(owner), states, fit)
     }
     return call.method === 'tasks/get' ? withFitRequests(result, fit) : result
+  }
+
+  /** Who answers: the server of the route, and a call that has come back goes to the variant that sent it for answers. */
+  #keeperFor(target: Target, { params, caller }: Call): CatalogKeeper | undefined {
+    const { keepers, keeperOf, states } = this.#options
+    if (target.variant !== undefined && caller.era === 'modern') {
+      const asker = askerOf(params, states)
+      const keeper = asker && keeperOf(asker)
+      if (keeper?.backend.target.name === target.name) return keeper
+    }
+    return keeperOf(idOf(target)) ?? keepers().get(target.name)
   }
 
   /** The result with its URIs as clients of this view know them, without links to what this one may not read. */

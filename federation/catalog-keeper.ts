@@ -2,7 +2,7 @@
  * Keeps the catalog of one backend current: reads it on connection, reads again what the backend says has
  * changed, and keeps the last good list while a new one cannot be had.
  */
-import type { Backend, BackendState, ServerDescription, TargetName } from '../backends/index.js'
+import type { Backend, BackendState, ServerDescription, Target } from '../backends/index.js'
 import { isJsonObject } from '../backends/index.js'
 import type { BackendCatalog, CatalogKind } from './catalog.js'
 import { CATALOG_KINDS, drainList, LISTS, NO_ITEMS } from './catalog.js'
@@ -30,7 +30,7 @@ export interface KeeperListener {
 
 /** Why lists were read, and whether that went well. */
 export interface RefreshReport {
-  readonly target: TargetName
+  readonly target: Target
   readonly reason: RefreshReason
   readonly outcome: 'ok' | 'failed'
 }
@@ -196,7 +196,7 @@ export class CatalogKeeper {
       this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
     }
     const outcome = failure === undefined ? 'ok' : 'failed'
-    this.#listener.onRefreshed({ target: this.backend.target.name, reason, outcome })
+    this.#listener.onRefreshed({ target: this.backend.target, reason, outcome })
     this.#tell()
   }
 

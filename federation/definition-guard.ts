@@ -4,10 +4,13 @@
  */
 import { createHash } from 'node:crypto'
 import type { RawObject, Target } from '../backends/index.js'
-import { isJsonObject } from '../backends/index.js'
+import { idOf, isJsonObject } from '../backends/index.js'
 import type { Item } from './catalog.js'
 
-/** By target, then by the original name of a tool: the fingerprint of the definition that was approved. */
+/**
+ * By target, then by the original name of a tool: the fingerprint of the definition that was approved. Variants of a
+ * target, as `target@variant`, have their own; one that has none goes by what was approved of the target.
+ */
 export type Approvals = Readonly<Record<string, Readonly<Record<string, string>>>>
 
 /** A tool whose definition nobody approved. */
@@ -43,14 +46,11 @@ export function fingerprintOf({ value }: RawObject): string {
 }
 
 /** Sifts the tools of a target by its `guard`. */
-export function guard(
-  { name, guard: mode }: Target,
-  tools: readonly Item[],
-  approvals: Approvals,
-): Guarded {
+export function guard(target: Target, tools: readonly Item[], approvals: Approvals): Guarded {
+  const { name, guard: mode } = target
   if (mode === 'off') return { tools, unapproved: [] }
   // Names of tools are a server's to choose, and may be those of an object's own methods.
-  const approved = new Map(Object.entries(approvals[name] ?? {}))
+  const approved = new Map(Object.entries(approvals[idOf(target)] ?? approvals[name] ?? {}))
   const unapproved: Unapproved[] = []
   const good = tools.filter(({ key, raw }) => {
     const fingerprint = approved.get(key)

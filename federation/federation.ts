@@ -1,9 +1,18 @@
 /** All backends of the gateway and the virtual servers made of them; keeps both current as backends come and go. */
 import { isDeepStrictEqual } from 'node:util'
-import type { Backend, BackendState, ListKind, TargetName } from '../backends/index.js'
+import type {
+  Backend,
+  BackendId,
+  BackendState,
+  ListKind,
+  Target,
+  TargetName,
+} from '../backends/index.js'
+import { idOf } from '../backends/index.js'
 import type { CatalogKind } from './catalog.js'
 import type { RefreshReport } from './catalog-keeper.js'
 import { CatalogKeeper } from './catalog-keeper.js'
+import { ChosenKeepers } from './choice.js'
 import type { Approvals } from './definition-guard.js'
 import type { Collision } from './naming.js'
 import type { FederationSettings } from './settings.js'
@@ -17,7 +26,7 @@ export interface FederationListener {
   /** A backend's lists were read, or it became (un)available. */
   onCatalog(keeper: CatalogKeeper): void
   /** An item that a backend listed and that cannot be served. */
-  onOddItem(target: TargetName, what: string): void
+  onOddItem(target: Target, what: string): void
   /** Lists of a backend were read, or could not be. */
   onRefreshed?(report: RefreshReport): void
   /** Names that several targets claim; none of them serves it. */
@@ -34,7 +43,7 @@ const STALE: Readonly<Record<ListKind, readonly CatalogKind[]>> = {
 export class Federation {
   readonly #servers: VirtualServers
   readonly #listener: FederationListener
-  readonly #keepers = new Map<TargetName, CatalogKeeper>()
+  readonly #keepers = new ChosenKeepers()
   #settings: FederationSettings
   #approvals: Approvals = {}
 
@@ -44,7 +53,8 @@ export class Federation {
     this.#servers = new VirtualServers({
       identity,
       settings: () => this.#settings,
-      keepers: () => this.#keepers,
+      keepers: (choice) => this.#keepers.of(choice),
+      keeperOf: (id) => this.#keepers.all.get(id),
       onCollisions: (collisions) => listener.onCollisions(collisions),
     })
   }
@@ -55,7 +65,13 @@ export class Federation {
   }
 
   get keepers(): readonly CatalogKeeper[] {
-    return [...this.#keepers.values()]
+    return [...this.#keepers.all.values()]
+  }
+
+  /** Whether callers can be given to this server: one whose lists were never read has nothing for them. */
+  mayServe(id: BackendId): boolean {
+    const keeper = this.#keepers.all.get(id)
+    return keeper !== undefined && (keeper.catalog !== undefined || !keeper.settled)
   }
 
   /** All tools that rules may be about. */
@@ -66,7 +82,7 @@ export class Federation {
   /** One target alone, under its original names, or `undefined` where there is none or that is switched off. */
   single(name: string): VirtualServer | undefined {
     const target = name as TargetName
-    if (!this.#settings.single || !this.#keepers.has(target)) return undefined
+    if (!this.#settings.single || !this.#keepers.of().has(target)) return undefined
     return this.#servers.single(target)
   }
 
@@ -82,36 +98,29 @@ export class Federation {
         this.#listener.onCatalog(changed)
         this.#servers.changed(name)
       },
-      onOddItem: (_, what) => this.#listener.onOddItem(name, what),
+      onOddItem: (_, what) => this.#listener.onOddItem(backend.target, what),
       onRefreshed: (report) => this.#listener.onRefreshed?.(report),
     })
-    this.#keepers.set(name, keeper)
+    this.#keepers.add(keeper)
     // It has no list yet, but what clients are promised counts it in.
     this.#servers.changed(name)
   }
 
   remove(backend: Backend): void {
-    const { name } = backend.target
-    this.#keepers.get(name)?.close()
-    this.#keepers.delete(name)
-    this.#servers.changed(name)
+    const { target } = backend
+    this.#keepers.remove(idOf(target))?.close()
+    this.#servers.changed(target.name)
   }
 
-  /** Takes over changed settings, the order of the targets in them, and the groups. */
+  /** Takes over changed settings, the order of the servers in them, and the groups. */
   update(
     settings: FederationSettings,
-    order: readonly TargetName[],
+    order: readonly BackendId[],
     groups: readonly Group[],
   ): void {
-    const present = order.filter((name) => this.#keepers.has(name))
-    const isSameOrder = isDeepStrictEqual([...this.#keepers.keys()], present)
+    const isSameOrder = this.#keepers.order(order)
     const isSame = isSameOrder && isDeepStrictEqual(settings, this.#settings)
     this.#settings = settings
-    for (const name of isSameOrder ? [] : present) {
-      const keeper = this.#keepers.get(name)
-      this.#keepers.delete(name)
-      if (keeper !== undefined) this.#keepers.set(name, keeper)
-    }
     this.#servers.setGroups(groups)
     if (!isSame) this.#servers.allChanged()
   }
@@ -120,12 +129,17 @@ export class Federation {
   approve(approvals: Approvals): void {
     if (isDeepStrictEqual(approvals, this.#approvals)) return
     this.#approvals = approvals
-    for (const keeper of this.#keepers.values()) keeper.approve(approvals)
+    for (const keeper of this.keepers) keeper.approve(approvals)
   }
 
   /** What callers may see may have changed; those who are told of lists hear of it. */
   rulesChanged(): void {
     this.#servers.allChanged()
+  }
+
+  /** Callers may be served by others than before; those who are told of lists hear of it. */
+  choicesChanged(): void {
+    this.#servers.announce()
   }
 
   onState(backend: Backend, state: BackendState): void {
@@ -137,13 +151,13 @@ export class Federation {
   }
 
   close(): void {
-    for (const keeper of this.#keepers.values()) keeper.close()
+    for (const keeper of this.keepers) keeper.close()
     this.#servers.close()
   }
 
   /** A backend that was replaced may still speak; it speaks for nobody any more. */
   #keeperOf(backend: Backend): CatalogKeeper | undefined {
-    const keeper = this.#keepers.get(backend.target.name)
+    const keeper = this.#keepers.all.get(idOf(backend.target))
     return keeper?.backend === backend ? keeper : undefined
   }
 }

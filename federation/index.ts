@@ -2,6 +2,7 @@
 export type { CatalogKind } from './catalog.js'
 export { CATALOG_KINDS, drainList, LISTS } from './catalog.js'
 export type { CatalogKeeper, RefreshReport } from './catalog-keeper.js'
+export type { Choice } from './choice.js'
 export type { Approvals } from './definition-guard.js'
 export { fingerprintOf } from './definition-guard.js'
 export {

@@ -3,7 +3,7 @@
  * around the call it belongs to: a client can neither change it, nor use it elsewhere, nor for somebody else.
  */
 import { createHash } from 'node:crypto'
-import type { Call, JsonObject, RawObject, TargetName } from '../backends/index.js'
+import type { BackendId, Call, JsonObject, RawObject } from '../backends/index.js'
 import { isJsonObject, joinMembers, RawJson, rawMembers, withMembers } from '../backends/index.js'
 import { InvalidParamsError } from './errors.js'
 
@@ -15,7 +15,7 @@ export interface StateSealer {
 }
 
 interface SealedState {
-  readonly target: TargetName
+  readonly target: BackendId
   readonly principal: string
   readonly call: string
   readonly expires: number
@@ -30,12 +30,9 @@ const LIFETIME_MS = 3_600_000
  * A call that may be one come back, with the server's own state in it.
  * @throws InvalidParamsError for state that is not ours, is old, or belongs to another call
  */
-export function withInnerState(call: Call, target: TargetName, sealer: StateSealer): Call {
-  const { requestState } = call.params.value
-  if (requestState === undefined) return call
-  const text = typeof requestState === 'string' ? sealer.open(requestState) : undefined
-  // Authenticated by the seal: it is what `withSealedState` wrote.
-  const state = text === undefined ? undefined : (JSON.parse(text) as SealedState)
+export function withInnerState(call: Call, target: BackendId, sealer: StateSealer): Call {
+  if (call.params.value['requestState'] === undefined) return call
+  const state = stateIn(call.params, sealer)
   const isOurs =
     state !== undefined &&
     state.target === target &&
@@ -47,11 +44,23 @@ export function withInnerState(call: Call, target: TargetName, sealer: StateSeal
   return { ...call, params: withMembers(call.params, { requestState: inner }) }
 }
 
+/** Who sent a call for answers with which it may have come back; `undefined` for a first one, and for what is not ours. */
+export function askerOf(params: RawObject, sealer: StateSealer): BackendId | undefined {
+  return stateIn(params, sealer)?.target
+}
+
+function stateIn({ value }: RawObject, sealer: StateSealer): SealedState | undefined {
+  const { requestState } = value
+  const text = typeof requestState === 'string' ? sealer.open(requestState) : undefined
+  // Authenticated by the seal: it is what `withSealedState` wrote.
+  return text === undefined ? undefined : (JSON.parse(text) as SealedState)
+}
+
 /** The result as the client gets it; `forClient` makes each request fit for it. */
 export function withSealedState(
   result: RawObject,
   call: Call,
-  target: TargetName,
+  target: BackendId,
   sealer: StateSealer,
   forClient: (method: string, params: RawObject) => RawObject,
 ): RawObject {

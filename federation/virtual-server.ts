@@ -15,7 +15,7 @@ import type {
   TargetName,
   ToolTraits,
 } from '../backends/index.js'
-import { RawJson } from '../backends/index.js'
+import { idOf, RawJson } from '../backends/index.js'
 import { LRUCache } from 'lru-cache'
 import type { ListListener } from './audience.js'
 import { Audience } from './audience.js'
@@ -27,6 +27,7 @@ import { extendsTasks, mayOffer, mergeCapabilities, mergeInstructions } from './
 import type { CatalogKind } from './catalog.js'
 import { LISTS } from './catalog.js'
 import type { CatalogKeeper } from './catalog-keeper.js'
+import type { Choice } from './choice.js'
 import type { Unavailable } from './errors.js'
 import { ListUnavailableError } from './errors.js'
 import type { Collision } from './naming.js'
@@ -43,7 +44,9 @@ export interface ServerSelf {
   readonly serverInfo: JsonObject
 }
 
-export interface VirtualServerOptions extends Omit<CallRouterOptions, 'view'> {
+export interface VirtualServerOptions extends Omit<CallRouterOptions, 'view' | 'keepers'> {
+  /** The keepers of this server's backends by target, in order; of targets with variants the one that is chosen. */
+  readonly keepers: (choice?: Choice) => ReadonlyMap<TargetName, CatalogKeeper>
   /** Version told to clients where the settings give none. */
   readonly version: string
 }
@@ -79,13 +82,22 @@ const META_UNAVAILABLE = 'mcp-junction.dev/unavailable'
 
 /** Pictures kept for callers who may see different things. */
 const MAX_RESTRICTED = 200
+/** Combinations of variants that are kept. */
+const MAX_SIBLINGS = 100
 
 export class VirtualServer {
   readonly #options: VirtualServerOptions
   readonly #router: CallRouter
   readonly #called: CalledItems
   readonly #subscriptions: Subscriptions
-  readonly #audience = new Audience()
+  readonly #audience: Audience
+  readonly #whole: VirtualServer
+  /** By what is not as usual. One that is forgotten keeps no pictures, as nobody tells it of changes. */
+  readonly #siblings = new LRUCache<string, VirtualServer>({
+    max: MAX_SIBLINGS,
+    dispose: (sibling) => sibling.#detach(),
+  })
+  #isDetached = false
   #view: View | undefined
   #named:
     { readonly settings: FederationSettings['serverInfo']; readonly info: RawObject } | undefined
@@ -94,12 +106,36 @@ export class VirtualServer {
   /** What those see who may not see everything, by the keys of their permits. */
   readonly #restricted = new LRUCache<string, View>({ max: MAX_RESTRICTED })
 
-  constructor(options: VirtualServerOptions) {
+  /** `whole` is the server of which this is what some callers see. */
+  constructor(options: VirtualServerOptions, whole?: VirtualServer) {
     this.#options = options
+    this.#audience = whole === undefined ? new Audience() : whole.#audience
+    this.#whole = whole ?? this
     const parts = { ...options, view: (permit?: Permit) => this.#currentView(permit) }
     this.#router = new CallRouter(parts)
     this.#called = new CalledItems(parts, this.#router)
     this.#subscriptions = new Subscriptions({ ...parts, router: this.#router })
+  }
+
+  /** This server as those see it who are served by these variants. */
+  with(choice: Choice | undefined): VirtualServer {
+    if (choice === undefined) return this
+    const usual = this.#options.keepers()
+    const special = new Map<TargetName, string>()
+    let key = ''
+    for (const [target, variant] of choice) {
+      const first = usual.get(target)?.backend.target.variant
+      if (first === undefined || first === variant) continue
+      special.set(target, variant)
+      key += `${target}@${variant} `
+    }
+    if (key === '') return this
+    const known = this.#siblings.get(key)
+    if (known !== undefined) return known
+    const { keepers } = this.#options
+    const sibling = new VirtualServer({ ...this.#options, keepers: () => keepers(special) }, this)
+    this.#siblings.set(key, sibling)
+    return sibling
   }
 
   /** What this server says of itself; no backend is asked. */
@@ -107,7 +143,7 @@ export class VirtualServer {
     const known = this.#selves.get(era)
     if (known !== undefined) return known
     const self = this.#description(era)
-    this.#selves.set(era, self)
+    if (!this.#isDetached) this.#selves.set(era, self)
     return self
   }
 
@@ -272,7 +308,7 @@ export class VirtualServer {
     return Promise.allSettled(
       stateful.map(async ({ backend }) => {
         const place = await backend.place(caller)
-        if (place !== undefined) caller.places?.set(backend.target.name, place)
+        if (place !== undefined) caller.places?.set(idOf(backend.target), place)
       }),
     )
   }
@@ -299,7 +335,7 @@ export class VirtualServer {
 
   /** Whether an answer to a request of a server's can be delivered from this process. */
   reaches(replyTo: ReplyTo): boolean {
-    return this.#options.keepers().get(replyTo.target)?.backend.reaches(replyTo) === true
+    return this.#options.keeperOf(replyTo.target)?.backend.reaches(replyTo) === true
   }
 
   /** Delivers what a client answers to a request of a server's. */
@@ -308,17 +344,23 @@ export class VirtualServer {
     replyTo: ReplyTo,
     answer: ResultMessage | ErrorMessage,
   ): Promise<void> {
-    await this.#options.keepers().get(replyTo.target)?.backend.answer(caller, replyTo, answer)
+    await this.#options.keeperOf(replyTo.target)?.backend.answer(caller, replyTo, answer)
   }
 
   /** Tells a server of a client's progress with a request of that server's. */
   async progress(caller: Caller, replyTo: ReplyTo, params: RawObject): Promise<void> {
-    await this.#options.keepers().get(replyTo.target)?.backend.progress(caller, replyTo, params)
+    await this.#options.keeperOf(replyTo.target)?.backend.progress(caller, replyTo, params)
   }
 
-  /** Calls `listener` with the lists that it sees changed. Returns the way to stop. */
-  onListChanged(listener: ListListener, permit?: Permit): () => void {
-    return this.#audience.add(listener, () => this.#currentView(permit).lists)
+  /** Calls `listener` with the lists that it sees changed, by the choice that is its own then. Returns the way to stop. */
+  onListChanged(
+    listener: ListListener,
+    permit?: Permit,
+    choice?: () => Choice | undefined,
+  ): () => void {
+    return this.#audience.add(listener, () => {
+      return this.#whole.with(choice?.()).#currentView(permit).lists
+    })
   }
 
   /** Whether anybody is told of changes. */
@@ -332,6 +374,7 @@ export class VirtualServer {
     this.#restricted.clear()
     this.#selves.clear()
     if (target !== undefined) this.#router.forgetReads(target)
+    for (const sibling of this.#siblings.values()) sibling.invalidate(target)
   }
 
   /** Tells the listeners which lists they see changed since they were last told. */
@@ -343,7 +386,13 @@ export class VirtualServer {
     return [...this.#options.keepers().values()]
   }
 
+  #detach(): void {
+    this.#isDetached = true
+    this.invalidate()
+  }
+
   #currentView(permit?: Permit): View {
+    if (this.#isDetached) return this.#build(permit)
     if (permit === undefined) return (this.#view ??= this.#build(undefined))
     const { key } = permit
     const known = this.#restricted.get(key)

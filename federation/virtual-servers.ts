@@ -1,7 +1,8 @@
 /** The virtual servers of one set of backends: all as one, each alone, and groups; each told of what concerns it. */
 import { isDeepStrictEqual } from 'node:util'
-import type { TargetName } from '../backends/index.js'
+import type { BackendId, TargetName } from '../backends/index.js'
 import type { CatalogKeeper } from './catalog-keeper.js'
+import type { Choice } from './choice.js'
 import type { Collision } from './naming.js'
 import type { FederationSettings } from './settings.js'
 import type { VirtualServerOptions } from './virtual-server.js'
@@ -18,14 +19,16 @@ export interface Group {
 }
 
 /** What no setting says and all virtual servers share. */
-export type Identity = Pick<VirtualServerOptions, 'version' | 'taskIds' | 'states'>
+export type Identity = Pick<VirtualServerOptions, 'version' | 'taskIds' | 'states' | 'counted'>
 
 export interface VirtualServersOptions {
   readonly identity: Identity
   /** As they are now. */
   readonly settings: () => FederationSettings
-  /** By target, in order, as they are now. */
-  readonly keepers: () => ReadonlyMap<TargetName, CatalogKeeper>
+  /** By target, in order, as they are now; of those with variants the one that is chosen. */
+  readonly keepers: (choice?: Choice) => ReadonlyMap<TargetName, CatalogKeeper>
+  /** Of any server, chosen or not. */
+  readonly keeperOf: (id: BackendId) => CatalogKeeper | undefined
   /** The names that several targets claim are others than before. */
   readonly onCollisions: (collisions: readonly Collision[]) => void
 }
@@ -48,15 +51,14 @@ export class VirtualServers {
 
   constructor(options: VirtualServersOptions) {
     this.#options = options
-    const { identity, settings, keepers } = options
-    this.merged = new VirtualServer({ ...identity, settings, keepers, alone: false })
+    const { identity, settings, keepers, keeperOf } = options
+    this.merged = new VirtualServer({ ...identity, settings, keepers, keeperOf, alone: false })
   }
 
   /** One target alone, under its original names. */
   single(name: TargetName): VirtualServer {
     const server =
-      this.#singles.get(name) ??
-      this.#server(this.#options.settings, () => this.#keepersOf([name]), true)
+      this.#singles.get(name) ?? this.#server(this.#options.settings, () => [name], true)
     this.#singles.set(name, server)
     return server
   }
@@ -89,6 +91,11 @@ export class VirtualServers {
     for (const server of this.#all) this.#outdate(server)
   }
 
+  /** Tells listeners what they see changed, where pictures are the same and who sees which is not. */
+  announce(): void {
+    for (const server of this.#all) server.announce()
+  }
+
   close(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -103,7 +110,7 @@ export class VirtualServers {
       this.#groups.get(name) ??
       this.#server(
         () => this.#settingsOf(name),
-        () => this.#keepersOf(this.#groupsNow.get(name)?.targets ?? []),
+        () => this.#groupsNow.get(name)?.targets ?? [],
         false,
       )
     this.#groups.set(name, server)
@@ -122,8 +129,11 @@ export class VirtualServers {
     }
   }
 
-  #keepersOf(names: readonly TargetName[]): ReadonlyMap<TargetName, CatalogKeeper> {
-    const keepers = this.#options.keepers()
+  #keepersOf(
+    names: readonly TargetName[],
+    choice: Choice | undefined,
+  ): ReadonlyMap<TargetName, CatalogKeeper> {
+    const keepers = this.#options.keepers(choice)
     const own = new Map<TargetName, CatalogKeeper>()
     for (const name of names) {
       const keeper = keepers.get(name)
@@ -135,11 +145,21 @@ export class VirtualServers {
   /** A part of the whole, where things may have other names. */
   #server(
     settings: VirtualServerOptions['settings'],
-    keepers: VirtualServerOptions['keepers'],
+    targets: () => readonly TargetName[],
     alone: boolean,
   ): VirtualServer {
-    const { nameOf: names } = this.merged
-    return new VirtualServer({ ...this.#options.identity, settings, keepers, alone, names })
+    const { identity, keeperOf } = this.#options
+    return new VirtualServer({
+      ...identity,
+      settings,
+      keepers: (choice) => this.#keepersOf(targets(), choice),
+      keeperOf: (id) => {
+        const keeper = keeperOf(id)
+        return keeper && targets().includes(keeper.backend.target.name) ? keeper : undefined
+      },
+      alone,
+      names: this.merged.nameOf,
+    })
   }
 
   /** Whoever asks from now on must not get the old picture; only telling about it waits. */

@@ -3,8 +3,8 @@
  *
  *     client ═▶ http (guards) ─▶ mcp (era, session) ─▶ federation (which backend, which names) ─▶ backends ═▶ server
  */
-import type { Backend, JsonObject, ListKind, TargetName } from '../backends/index.js'
-import { Registry } from '../backends/index.js'
+import type { Backend, BackendId, JsonObject, ListKind, TargetName } from '../backends/index.js'
+import { idOf, Registry, serverNamesOf } from '../backends/index.js'
 import type { Problem, Snapshot, TargetHealth, Wanted } from '../discovery/index.js'
 import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
 import type { CatalogKeeper } from '../federation/index.js'
@@ -59,6 +59,7 @@ import {
   logCollisions,
   logDenial,
   logSource,
+  logVariant,
   logWarnings,
   OverloadLog,
   ProblemLog,
@@ -75,6 +76,7 @@ import { Telemetry } from './telemetry/telemetry.js'
 import { hasTrace } from './telemetry/trace-context.js'
 import type { UpstreamOperation } from './telemetry/upstream-operation.js'
 import { ownRequests } from './telemetry/upstream-operation.js'
+import { Variants } from './variants/variants.js'
 import { VERSION } from './version.js'
 
 export interface Gateway {
@@ -133,7 +135,12 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
 
   const federation = new Federation(
     config.federation,
-    { version: VERSION, taskIds, states: requestStates },
+    {
+      version: VERSION,
+      taskIds,
+      states: requestStates,
+      counted: (target, asked) => variants.counted(target, asked),
+    },
     {
       onCatalog: (keeper) => {
         logCatalog(logger, keeper)
@@ -144,11 +151,21 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
         discovery.observe(health)
       },
       onOddItem: (target, what) =>
-        logger.warn({ target, what: redact(what) }, 'left out of the catalog'),
+        logger.warn({ ...serverNamesOf(target), what: redact(what) }, 'left out of the catalog'),
       onRefreshed: (report) => metrics.catalogRefreshed(report),
       onCollisions: (collisions) => logCollisions(logger, collisions),
     },
   )
+  const variants = new Variants({
+    attributesOf: (...of) => attributes.of(...of),
+    addressOf: (request) => addresses.of(request),
+    isThere: (id) => federation.mayServe(id),
+    onChange: (changed) => {
+      logVariant(logger, changed)
+      insight.onVariant(changed)
+      federation.choicesChanged()
+    },
+  })
   const states = new StateLog(logger)
   const guardLog = new GuardLog(logger)
   const reachLog = new ReachLog(logger, redact)
@@ -157,12 +174,13 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     { clientInfo, taskIds, redact, watcher: ownRequests((operation) => onUpstream(operation)) },
     {
       onAdded: (backend) => {
-        const { name, tls, auth } = backend.target
+        const { tls, auth } = backend.target
+        const names = serverNamesOf(backend.target)
         if (tls?.insecureSkipVerify === true) {
-          logger.warn({ target: name }, 'any certificate is believed (tls.insecureSkipVerify)')
+          logger.warn(names, 'any certificate is believed (tls.insecureSkipVerify)')
         }
         if (auth?.passthrough !== undefined) {
-          logger.warn({ target: name }, "callers' own tokens go to this server (auth.passthrough)")
+          logger.warn(names, "callers' own tokens go to this server (auth.passthrough)")
         }
         federation.add(backend)
       },
@@ -175,8 +193,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       onListChanged: (backend: Backend, kind: ListKind) => federation.onListChanged(backend, kind),
       onCircuit: (backend, circuit) => circuits.update(backend, circuit),
       onStderr: ({ target }, line) =>
-        logger.info({ target: target.name, stderr: line }, 'server log'),
-      onNoise: ({ target }, what) => logger.warn({ target: target.name, what }, 'not the protocol'),
+        logger.info({ ...serverNamesOf(target), stderr: line }, 'server log'),
+      onNoise: ({ target }, what) =>
+        logger.warn({ ...serverNamesOf(target), what }, 'not the protocol'),
     },
   )
   const sessions = new SessionStore(config.sessions, keys, (session, isEnded) => {
@@ -223,6 +242,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       sessions: () => ({ legacy: sessions.size, modern: callers.size }),
       isStoreUp: () => admission.isStoreUp,
       streams: () => endpoint.streams + (sseEndpoint?.streams ?? 0),
+      variants: () => variants.states,
     },
   })
   const { metrics } = telemetry
@@ -244,6 +264,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
         : UNOBSERVED,
     sessions,
     callers,
+    variants,
     onCallerGone: (key) => registry.release(key),
     tokens: new ReplyTokens(keys),
     bodyLimits,
@@ -268,11 +289,12 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     const targets = [...current.targets, ...found.targets.filter((it) => !written.has(it.name))]
     attributes.update({ attributes: current.attributes, targets })
     bodyLimits.update(targets)
+    const isChosenAnew = variants.update(current.variations, targets)
     const change = registry.apply(targets)
     logChange(logger, change)
-    for (const name of change.removed) insight.onRemoved(name)
-    const order = targets.map((it) => it.name)
-    federation.update(current.federation, order, found.groups)
+    for (const id of change.removed) insight.onRemoved(id)
+    federation.update(current.federation, targets.map(idOf), found.groups)
+    if (isChosenAnew) federation.choicesChanged()
     reachWatch.changed()
   }
   const discovery = new Discovery(wantedOf(config), {
@@ -341,15 +363,21 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       discovery,
       sessions,
       callers,
+      variants,
     }),
     definition: (kind, target, original) => definitionOf(federation, kind, target, original),
     watch: (response) => insight.feed.watch(response),
-    reconnect: (name) => {
-      const backend = registry.get(name as TargetName)
+    reconnect: (id) => {
+      const backend = registry.get(id as BackendId)
       if (backend === undefined) return false
-      telemetry.audit.warn({ target: name }, 'connected anew by hand')
+      telemetry.audit.warn(serverNamesOf(backend.target), 'connected anew by hand')
       backend.reconnect()
       return true
+    },
+    restore: (id) => {
+      const isRestored = variants.restore(id as BackendId)
+      if (isRestored) telemetry.audit.warn({ variant: id }, 'restored by hand')
+      return isRestored
     },
     play: (request, response) => playground.answer(request, response),
     onInternalError: endpointOptions.onInternalError,

@@ -1,11 +1,12 @@
 /** What the admin listener shows of the gateway's state, as JSON. Secrets never: no arguments, no queries of URLs. */
 import { basename } from 'node:path'
 import type { Backend, Target } from '../backends/index.js'
-import { MODERN_VERSION } from '../backends/index.js'
+import { idOf, MODERN_VERSION, serverNamesOf } from '../backends/index.js'
 import type { Discovery, Problem, TargetHealth } from '../discovery/index.js'
 import type { CatalogKeeper } from '../federation/index.js'
 import type { TargetTraffic } from './admin/traffic.js'
 import type { CircuitReport, Readiness } from './http/health.js'
+import type { VariantState } from './variants/variants.js'
 
 /** The era of a target's protocol, once it is known. */
 export function eraOf({ catalog }: CatalogKeeper): 'legacy' | 'modern' | undefined {
@@ -36,7 +37,7 @@ export function readinessOf(keepers: readonly CatalogKeeper[], discovery: Discov
   return {
     ready: sources.every((it) => it.ready) && keepers.every((keeper) => keeper.settled),
     targets: keepers.map(({ backend, unavailable }) => ({
-      target: backend.target.name,
+      ...serverNamesOf(backend.target),
       ready: unavailable === undefined,
       ...(unavailable === undefined ? {} : { reason: unavailable.reason }),
       ...circuitOf(backend),
@@ -50,10 +51,14 @@ export function targetsReport(
   keepers: readonly CatalogKeeper[],
   discovery: Discovery,
   problems: readonly Problem[],
+  variants: readonly VariantState[],
   trafficOf: (target: string) => TargetTraffic | undefined,
 ): object {
   return {
-    targets: keepers.map((it) => targetReport(it, trafficOf(it.backend.target.name))),
+    targets: keepers.map((it) => ({
+      ...targetReport(it, trafficOf(idOf(it.backend.target))),
+      ...variantReport(it.backend.target, variants),
+    })),
     sources: discovery.reports,
     resources: discovery.resources,
     problems: problems.map(({ object, message, isNotice }) => ({
@@ -69,7 +74,7 @@ function targetReport(keeper: CatalogKeeper, traffic: TargetTraffic | undefined)
   const { target, state } = backend
   const counts = Object.entries(catalog?.items ?? {}).map(([kind, items]) => [kind, items.length])
   return {
-    name: target.name,
+    name: idOf(target),
     prefix: target.prefix,
     transport: transportOf(target),
     address: addressOf(target),
@@ -88,6 +93,15 @@ function targetReport(keeper: CatalogKeeper, traffic: TargetTraffic | undefined)
           counts: Object.fromEntries(counts) as object,
         }),
   }
+}
+
+/** Of a server that is one of several, how callers are given to it. */
+function variantReport({ name, variant }: Target, states: readonly VariantState[]): object {
+  const state = states.find((it) => it.target === name && it.variant === variant)
+  if (variant === undefined || state === undefined) return {}
+  const { weight, when, counts, givenUp } = state
+  const since = givenUp && { ...givenUp, since: new Date(givenUp.since).toISOString() }
+  return { variant: { target: name, name: variant, weight, when, ...counts, givenUp: since } }
 }
 
 /** Nothing of a target that is called as usual. */

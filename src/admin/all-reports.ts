@@ -7,6 +7,7 @@ import type { Readiness } from '../http/health.js'
 import { targetsReport } from '../reports.js'
 import type { ModernCallers } from '../session/modern-callers.js'
 import type { SessionStore } from '../session/session-store.js'
+import type { Variants } from '../variants/variants.js'
 import { catalogReport } from './catalog-report.js'
 import { configReport } from './config-report.js'
 import type { Insight } from './insight.js'
@@ -25,14 +26,19 @@ export interface Sources {
   readonly discovery: Discovery
   readonly sessions: SessionStore
   readonly callers: ModernCallers
+  readonly variants: Variants
 }
 
 export function allReports(sources: Sources): AdminParts['reports'] {
   const { config, problems, redact, insight, federation, discovery, sessions, callers } = sources
+  const { variants } = sources
   const { traffic, agents, refusals, changes } = insight
   return {
     status: () => statusReport({ ...sources, config: config() }),
-    targets: () => targetsReport(federation.keepers, discovery, problems(), (it) => traffic.of(it)),
+    targets: () =>
+      targetsReport(federation.keepers, discovery, problems(), variants.states, (it) =>
+        traffic.of(it),
+      ),
     catalog: () => catalogReport(federation, changes),
     sessions: () => sessionsReport(sessions, callers),
     denials: () => ({ denials: refusals.newest.all }),

@@ -1,5 +1,6 @@
 /** What became of the catalogs over time: what came, went or is another than before, target by target. */
 import type { Backend } from '../../backends/index.js'
+import { idOf } from '../../backends/index.js'
 import type { CatalogKeeper, CatalogKind } from '../../federation/index.js'
 import { CATALOG_KINDS } from '../../federation/index.js'
 import { Newest } from './newest.js'
@@ -32,7 +33,7 @@ export class CatalogChanges {
     const { items } = catalog
     if (this.#known.get(backend) === items) return
     this.#known.set(backend, items)
-    const { name } = backend.target
+    const name = idOf(backend.target)
     const before = this.#last.get(name)
     this.#last.set(name, items)
     if (before === undefined) {

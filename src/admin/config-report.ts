@@ -31,6 +31,7 @@ export function configReport(config: Config): object {
     },
     admin: admin && { host: admin.host, port: admin.port, token: admin.token && SET },
     targets: config.targets.map(targetShown),
+    variations: config.variations,
     selectors: config.selectors.length,
     resources: config.resources.length,
     kubernetes: { context, namespace, address, clusterDomain },
@@ -69,9 +70,10 @@ export function configReport(config: Config): object {
 
 function targetShown(target: Target): object {
   const { name, prefix, endpoint, era, include, exclude, timeouts, guard, roots } = target
-  const { parkCalls, attributes, forward, headers, auth, tls } = target
+  const { parkCalls, attributes, forward, headers, auth, tls, variant } = target
   return {
     name,
+    ...(variant === undefined ? {} : { variant }),
     prefix,
     transport: transportOf(target),
     address: addressOf(target),

@@ -3,8 +3,10 @@
  * changed. All of it is bounded, and lost with the process; metrics and logs are what lasts.
  */
 import type { Backend, BackendState } from '../../backends/index.js'
+import { idOf } from '../../backends/index.js'
 import type { CatalogKeeper } from '../../federation/index.js'
 import type { Operation, Operations } from '../telemetry/operations.js'
+import type { VariantState } from '../variants/variants.js'
 import { Agents } from './agents.js'
 import { CatalogChanges } from './catalog-changes.js'
 import { EventFeed } from './event-feed.js'
@@ -35,7 +37,12 @@ export class Insight {
 
   onState({ target }: Backend, state: BackendState): void {
     const reason = state.status === 'unreachable' ? { reason: state.reason } : {}
-    this.feed.tell('targets', () => ({ name: target.name, state: state.status, ...reason }))
+    this.feed.tell('targets', () => ({ name: idOf(target), state: state.status, ...reason }))
+  }
+
+  onVariant({ target: name, variant, givenUp }: VariantState): void {
+    const state = givenUp === undefined ? 'restored' : 'given up'
+    this.feed.tell('targets', () => ({ name: idOf({ name, variant }), state }))
   }
 
   onCatalog(keeper: CatalogKeeper): void {

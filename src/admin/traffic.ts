@@ -37,12 +37,15 @@ export class Traffic {
     const { outcome, durationMs, upstreamMs } = operation
     const sample = { at: operation.at + durationMs, outcome, durationMs, upstreamMs }
     this.#all.add(sample)
-    if (operation.target === '') return
-    let known = this.#targets.get(operation.target)
+    const { target, variant } = operation
+    if (target === '') return
+    // Of several servers of a target each has its own.
+    const id = variant === '' ? target : `${target}@${variant}`
+    let known = this.#targets.get(id)
     if (known === undefined) {
       const figures = new Figures(TARGET_SLOT_MS, HOUR_MS / TARGET_SLOT_MS)
       known = { figures, lastError: undefined }
-      this.#targets.set(operation.target, known)
+      this.#targets.set(id, known)
     }
     known.figures.add(sample)
     if (outcome !== 'failed') return

@@ -2,6 +2,7 @@
  * `mcp-junction lock`: approves the definitions that the tools of guarded targets have now, in `junction.lock.json`
  * beside the configuration. Running gateways take it over as it is written.
  */
+import { idOf } from '../../backends/index.js'
 import type { Approvals, CatalogKeeper } from '../../federation/index.js'
 import { fingerprintOf } from '../../federation/index.js'
 import { loadConfig } from '../config/load.js'
@@ -33,8 +34,9 @@ export async function lock(options: LockOptions): Promise<number> {
     const guarded = gateway.keepers.filter((it) => it.backend.target.guard !== 'off')
     if (guarded.length === 0) throw new UsageError('no target has "guard: warn" or "guard: block"')
     for (const keeper of guarded) {
-      const { name } = keeper.backend.target
-      const before = config.approvals[name] ?? {}
+      const { target } = keeper.backend
+      const name = idOf(target)
+      const before = config.approvals[name] ?? config.approvals[target.name] ?? {}
       const now = offeredBy(keeper)
       if (now === undefined) {
         isWhole = false

@@ -1,5 +1,6 @@
 /** A gateway that nobody connects to, for commands that need to know what the servers of a configuration have. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { idOf } from '../../backends/index.js'
 import type { CatalogKeeper } from '../../federation/index.js'
 import type { Config } from '../config/schema.js'
 import type { Gateway } from '../gateway.js'
@@ -26,7 +27,7 @@ export async function startQuietly(config: Config): Promise<QuietGateway> {
     },
     {
       logger: createLogger('silent'),
-      onBackend: (keeper) => keepers.set(keeper.backend.target.name, keeper),
+      onBackend: (keeper) => keepers.set(idOf(keeper.backend.target), keeper),
     },
   )
   const until = performance.now() + PATIENCE_MS

@@ -33,14 +33,43 @@ interface Section {
   readonly forms: readonly JsonSchema[]
 }
 
-/** The whole page, ending with a line break. */
+/** The whole page, ending with a line break. What is the same in several places is written out in the first. */
 export function configReference(): string {
   const { properties } = configJsonSchema()
-  const texts = membersOf(properties).flatMap(([key, schema]) => {
-    const sections = sectionsOf(key, schema, 2)
-    return sections.length > 0 ? sections.map(sectionText) : [settingText(key, schema)]
+  const all = membersOf(properties).map(([key, schema]) => ({
+    key,
+    schema,
+    sections: sectionsOf(key, schema, 2),
+  }))
+  const anchors = new Anchors(all.flatMap(({ sections }) => sections))
+  const texts = all.flatMap(({ key, schema, sections }) => {
+    if (sections.length === 0) return [settingText(key, schema, anchors)]
+    return sections.filter((it) => anchors.isFirst(it)).map((it) => sectionText(it, anchors))
   })
   return [HEAD, ...texts].join('\n')
+}
+
+/** Where each mapping is described: those of one form, under keys of one name, in one place. */
+class Anchors {
+  readonly #first = new Map<string, string>()
+  readonly #byName = new Map<string, string>()
+
+  constructor(sections: readonly Section[]) {
+    for (const { name, schema } of sections) {
+      const form = `${name.split('.').at(-1)} ${JSON.stringify(schema)}`
+      const first = this.#first.get(form) ?? name
+      this.#first.set(form, first)
+      this.#byName.set(name, first)
+    }
+  }
+
+  isFirst({ name }: Section): boolean {
+    return this.#byName.get(name) === name
+  }
+
+  of(name: string): string {
+    return anchorOf(this.#byName.get(name) ?? name)
+  }
 }
 
 /** A mapping, and those inside of it. */
@@ -77,20 +106,20 @@ function membersOf(properties: JsonSchema['properties'] = {}): [string, JsonSche
 }
 
 /** What stands at the top and is no mapping. */
-function settingText(name: string, schema: JsonSchema): string {
-  const kind = `${typeOf(schema, name)}, ${defaultOf(schema)} where nothing is said.`
+function settingText(name: string, schema: JsonSchema, anchors: Anchors): string {
+  const kind = `${typeOf(schema, name, anchors)}, ${defaultOf(schema)} where nothing is said.`
   return `## ${code(name)}\n\n${schema.description ?? ''}\n\nA ${kind}\n`
 }
 
-function sectionText({ name, level, schema, forms }: Section): string {
-  const tables = forms.map((form) => tableOf(name, form))
+function sectionText({ name, level, schema, forms }: Section, anchors: Anchors): string {
+  const tables = forms.map((form) => tableOf(name, form, anchors))
   return `${'#'.repeat(level)} \`${name}\`\n\n${schema.description ?? ''}\n\n${tables.join('\nor\n\n')}`
 }
 
-function tableOf(name: string, { properties, required }: JsonSchema): string {
+function tableOf(name: string, { properties, required }: JsonSchema, anchors: Anchors): string {
   const rows = membersOf(properties).map(([key, schema]) => [
     code(key),
-    typeOf(schema, `${name}.${key}`),
+    typeOf(schema, `${name}.${key}`, anchors),
     required?.includes(key) === true ? 'required' : defaultOf(schema),
     schema.description ?? '',
   ])
@@ -102,18 +131,18 @@ function defaultOf(schema: JsonSchema): string {
   return code(JSON.stringify(schema.default))
 }
 
-function typeOf(schema: JsonSchema, name: string): string {
+function typeOf(schema: JsonSchema, name: string, anchors: Anchors): string {
   const [entry, entryName] = entryOf(schema, name)
-  if (formsOf(entry).length > 0) return `[mapping](#${anchorOf(entryName)})`
+  if (formsOf(entry).length > 0) return `[mapping](#${anchors.of(entryName)})`
   if (entry !== schema) {
     const kind = schema.type === 'array' ? 'list' : 'mapping'
-    return `${kind} of ${typeOf(entry, entryName)}s`
+    return `${kind} of ${typeOf(entry, entryName, anchors)}s`
   }
   const { title, enum: values, const: only, anyOf, type } = schema
   if (title !== undefined) return title
   if (values !== undefined) return values.map((value) => code(String(value))).join(', ')
   if (only !== undefined) return code(String(only))
-  if (anyOf !== undefined) return anyOf.map((branch) => typeOf(branch, name)).join(' or ')
+  if (anyOf !== undefined) return anyOf.map((branch) => typeOf(branch, name, anchors)).join(' or ')
   return String(type)
 }
 

@@ -11,10 +11,20 @@ const FILES = [
   'targets.*.tls.ca',
   'targets.*.tls.cert',
   'targets.*.tls.key',
+  'targets.*.variants.*.stdio.cwd',
+  'targets.*.variants.*.tls.ca',
+  'targets.*.variants.*.tls.cert',
+  'targets.*.variants.*.tls.key',
   'store.redis.tls.ca',
   'authentication.jwt.*.jwks.file',
 ]
-const PROGRAMS = ['targets.*.stdio.command', 'targets.*.stdio.cmd', 'mcpServers.*.command']
+const PROGRAMS = [
+  'targets.*.stdio.command',
+  'targets.*.stdio.cmd',
+  'targets.*.variants.*.stdio.command',
+  'targets.*.variants.*.stdio.cmd',
+  'mcpServers.*.command',
+]
 
 /** The scalar, made absolute where it is such a path. A program without `./` is looked up in PATH, and stays. */
 export function resolvePath(scalar: ScalarNode, path: NodePath): ScalarNode {

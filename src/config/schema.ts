@@ -1,6 +1,11 @@
 /** The whole configuration: every section's schema stands beside what it configures, and all of them meet here. */
 import { z } from 'zod'
-import type { AttributeSettings, Target } from '../../backends/index.js'
+import type {
+  AttributeSettings,
+  ConfiguredTarget,
+  Target,
+  Variation,
+} from '../../backends/index.js'
 import { attributesSchema } from '../../backends/index.js'
 import type { BackendResource, KubernetesSettings, SelectorEntry } from '../../discovery/index.js'
 import {
@@ -29,6 +34,7 @@ import type { SessionSettings } from '../session/settings.js'
 import { sessionsSchema } from '../session/settings.js'
 import type { TelemetrySettings } from '../telemetry/settings.js'
 import { telemetrySchema } from '../telemetry/settings.js'
+import { faultOfWhen } from '../variants/when.js'
 import type { WorkersSetting } from '../workers/settings.js'
 import { workersSchema } from '../workers/settings.js'
 
@@ -39,8 +45,10 @@ export interface Config {
   /** `undefined` where nothing is said of it. */
   readonly admin?: AdminSettings | false | undefined
   readonly workers: WorkersSetting
-  /** Those of `targets`, then those of `mcpServers`. */
+  /** All servers: those of `targets`, then those of `mcpServers`. */
   readonly targets: readonly Target[]
+  /** How callers are given to the servers of targets that have several. */
+  readonly variations: readonly Variation[]
   /** The entries of `targets` that select Services. */
   readonly selectors: readonly SelectorEntry[]
   /** Documents that are `Backend` resources. */
@@ -74,7 +82,7 @@ export const configSchema = z
       .array(targetEntrySchema)
       .prefault([])
       .describe(
-        'The servers behind the gateway, each with exactly one of `mcp`, `sse`, `stdio` and `static`, or Kubernetes Services by their labels.',
+        'The servers behind the gateway, each with exactly one of `mcp`, `sse`, `stdio` and `static`, or several `variants`, or Kubernetes Services by their labels.',
       ),
     mcpServers: mcpServersSchema
       .prefault({})
@@ -115,19 +123,29 @@ export const configSchema = z
   })
   .superRefine(({ targets, authentication: { mode, jwt } }, context) => {
     const audiences = new Set(mode === 'off' ? [] : jwt.flatMap((it) => it.audiences))
-    for (const [index, target] of targets.entries()) {
-      if (isSelectorEntry(target) || target.auth?.passthrough === undefined) continue
-      const { audience } = target.auth.passthrough
-      if (audiences.has(audience)) continue
+    for (const [index, entry] of targets.entries()) {
+      const servers = isSelectorEntry(entry) ? [] : entry.servers
+      const wanted = servers.flatMap(({ auth }) => auth?.passthrough?.audience ?? [])
+      const audience = wanted.find((it) => !audiences.has(it))
+      if (audience === undefined) continue
       // Tokens that were meant for the gateway alone would be good for everybody it calls.
       const message = `refused: no issuer in "authentication" has ${JSON.stringify(audience)} among its "audiences"`
       context.addIssue({ code: 'custom', message, path: ['targets', index, 'auth', 'passthrough'] })
     }
   })
   .superRefine(({ targets, attributes, authorization: { rules } }, context) => {
-    const options = targets.map((it) => (isSelectorEntry(it) ? it.options : it))
+    const options = targets.flatMap((it) => (isSelectorEntry(it) ? it.options : it.servers))
     const ownAttributes = options.flatMap((it) => it.attributes)
     const known = attributeNames({ attributes: [...attributes, ...ownAttributes], targets: [] })
+    for (const [index, entry] of targets.entries()) {
+      const variants = isSelectorEntry(entry) ? [] : (entry.variation?.variants ?? [])
+      for (const [place, { when }] of variants.entries()) {
+        const message = when === undefined ? undefined : faultOfWhen(when, known)
+        if (message === undefined) continue
+        const path = ['targets', index, 'variants', place, 'when']
+        context.addIssue({ code: 'custom', message, path })
+      }
+    }
     for (const [index, rule] of rules.entries()) {
       const unknown = attributesReadBy(rule).find((it) => !known.has(it))
       if (unknown === undefined) continue
@@ -137,7 +155,8 @@ export const configSchema = z
   })
   .transform(({ targets, mcpServers, ...sections }): Config => ({
     ...sections,
-    targets: [...targets.filter((it): it is Target => !isSelectorEntry(it)), ...mcpServers],
+    targets: [...targets.filter(isServed).flatMap((it) => it.servers), ...mcpServers],
+    variations: targets.filter(isServed).flatMap((it) => it.variation ?? []),
     selectors: targets.filter(isSelectorEntry),
     resources: [],
     approvals: {},
@@ -145,6 +164,10 @@ export const configSchema = z
     warnings: [],
   }))
   .meta({ title: 'Configuration of mcp-junction' })
+
+function isServed(entry: ConfiguredTarget | SelectorEntry): entry is ConfiguredTarget {
+  return !isSelectorEntry(entry)
+}
 
 /** JSON Schema of what users write, for editors and for the reference page. */
 export function configJsonSchema(): JsonSchema {

@@ -23,5 +23,5 @@ export function warningsOf(config: Config, root: ConfigNode): readonly ConfigPro
 function allTargets(config: Config): readonly string[] | undefined {
   const { targets, selectors, resources, kubernetes } = config
   const isAll = selectors.length === 0 && resources.length === 0 && !kubernetes.backends
-  return isAll ? targets.map((it) => it.name) : undefined
+  return isAll ? [...new Set(targets.map((it) => it.name))] : undefined
 }

@@ -36,6 +36,8 @@ export interface AdminParts {
   readonly watch: (response: ServerResponse) => void
   /** Connects a target anew; `false` where there is none of this name. */
   readonly reconnect: (target: string) => boolean
+  /** Gives callers to a variant again, should it be given up; `false` where there is none of this name. */
+  readonly restore: (variant: string) => boolean
   /** Passes a request on to the main endpoint. @throws RefusedError */
   readonly play: (request: IncomingMessage, response: ServerResponse) => Promise<void>
   /** A fault of ours, with nothing about it told to whoever asked. */
@@ -85,7 +87,7 @@ export function createAdminApp(parts: AdminParts): Hono<Bindings> {
 
 function addApi(
   app: Hono<Bindings>,
-  { reports, logLevel, definition, watch, reconnect, play, onInternalError }: AdminParts,
+  { reports, logLevel, definition, watch, reconnect, restore, play, onInternalError }: AdminParts,
 ): void {
   const answered = async (
     response: ServerResponse,
@@ -115,6 +117,10 @@ function addApi(
   app.post(`${API}/targets/:name/reconnect`, (c: Context<Bindings>) => {
     const isThere = reconnect(c.req.param('name') ?? '')
     return isThere ? c.json({ ok: true }, 202) : c.json({ error: 'no such target' }, 404)
+  })
+  app.post(`${API}/targets/:name/restore`, (c: Context<Bindings>) => {
+    const isDone = restore(c.req.param('name') ?? '')
+    return isDone ? c.json({ ok: true }, 202) : c.json({ error: 'no such variant' }, 404)
   })
   app.post(`${API}/playground`, ({ env: { incoming, outgoing } }) =>
     answered(outgoing, () => play(incoming, outgoing)),

@@ -20,6 +20,8 @@ export interface Readiness {
   readonly isStopping?: boolean
   readonly targets: readonly {
     readonly target: string
+    /** Which of the target's servers, where it has several. */
+    readonly variant?: string
     readonly ready: boolean
     readonly reason?: string
     /** Where it is left alone for now: calls fail at once, its lists are served. */

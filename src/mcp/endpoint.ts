@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message, RequestMessage } from '../../backends/index.js'
-import { ErrorCode, InvalidMessageError } from '../../backends/index.js'
+import { EMPTY_OBJECT, ErrorCode, InvalidMessageError } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
 import type { Asker } from '../auth/rule-input.js'
 import type { Principal } from '../auth/principal.js'
@@ -17,6 +17,7 @@ import type { ModernCallers } from '../session/modern-callers.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { SessionStore } from '../session/session-store.js'
 import type { RequestObserver } from '../telemetry/observation.js'
+import type { Variants } from '../variants/variants.js'
 import { classify } from './classify.js'
 import { KeepAlive } from './event-stream.js'
 import { LegacyEndpoint, MAX_BATCH } from './legacy-endpoint.js'
@@ -36,6 +37,8 @@ export interface EndpointOptions {
   readonly sessions: SessionStore
   readonly tokens: ReplyTokens
   readonly callers: ModernCallers
+  /** Who is served by which server of a target with several. */
+  readonly variants: Variants
   /** A caller that will not come back: what servers hold for it can go. */
   readonly onCallerGone: (key: string) => void
   readonly bodyLimits: BodyLimits
@@ -202,10 +205,12 @@ export class McpEndpoint {
     path: string,
     body?: Buffer,
   ): Promise<void> {
-    const { serverOf, termsFor, bodyLimits, overload } = this.#options
-    const taker = name === '' ? undefined : serverOf(name)?.foreignTaker
+    const { serverOf, termsFor, bodyLimits, overload, variants } = this.#options
+    const asker = { principal, request, client: { name: '', version: '' } }
+    const server = name === '' ? undefined : serverOf(name)
+    const taker = server?.with(variants.forRequest(asker, '', EMPTY_OBJECT)).foreignTaker
     if (taker === undefined) throw new RefusedError(404, 'there is no MCP server at this path')
-    const terms = termsFor({ principal, request, client: { name: '', version: '' } })
+    const terms = termsFor(asker)
     await passThrough(request, response, taker, path, terms, bodyLimits.of(name), overload, body)
   }
 }

@@ -19,11 +19,12 @@ import { readEventId } from './event-ids.js'
 import type { KeepAlive } from './event-stream.js'
 import { answerRequest, belongsElsewhere, hearAnswer, hearNotification } from './legacy.js'
 import { answerForLostStream } from './lost-streams.js'
-import { openSession, speakerOf } from './open-session.js'
+import { clientOf, openSession, speakerOf } from './open-session.js'
 import { PostResponse } from './post-response.js'
 import type { ResumableStream } from './resumable-stream.js'
 import { ResumableStreams } from './resumable-stream.js'
 import { requireAccept } from './request.js'
+import { noSession, serverIn, toldOfLists } from './served.js'
 import type { Terms } from './terms.js'
 import { requireScopes } from './terms.js'
 
@@ -63,22 +64,26 @@ export class LegacyEndpoint {
 
   async initialize(
     message: RequestMessage,
-    { response, server, name, principal }: Visit,
+    { request, response, server, name, principal }: Visit,
     observation: RequestObserver,
   ): Promise<void> {
-    const { sessions } = this.#options
+    const { sessions, variants } = this.#options
+    const asker = { principal, request, client: clientOf(message) }
+    const choice = variants.forOpening(asker, message.params)
+    const own = server.with(choice)
     const { answer, opened } = openSession(
       message,
-      server,
+      own,
       name,
       principal,
       sessions,
       negotiateVersion,
       observation,
+      choice,
     )
     if (opened === undefined) return writeJson(response, answer)
     const { session, token } = opened
-    const opening = server.open(session.caller)
+    const opening = own.open(session.caller)
     if (opening === undefined) return writeJson(response, answer, { 'mcp-session-id': token })
     await opening
     writeJson(response, answer, { 'mcp-session-id': sessions.rename(token, session) })
@@ -88,18 +93,20 @@ export class LegacyEndpoint {
   request(message: RequestMessage, visit: Visit, observation: RequestObserver): void {
     const session = this.#session(visit, message.id)
     const terms = this.#terms(visit, session)
-    observation.spokenBy(speakerOf(session), terms)
-    requireScopes(terms, visit.server, message)
+    const own = this.#served(visit, session, message.id)
+    observation.spokenBy(speakerOf(session), terms, own)
+    requireScopes(terms, own, message)
     const reply = this.#reply(visit.response, session, [message.id], false)
-    void this.#answer(message, reply, visit.server, session, terms, observation)
+    void this.#answer(message, reply, own, session, terms, observation)
   }
 
   /** A notification or an answer. @throws RefusedError */
   hear(message: Message, visit: Visit): void {
     const session = this.#session(visit)
     this.#terms(visit, session)
-    requireHere(message, visit.server, session, this.#options.tokens)
-    this.#hear(message, visit.server, session)
+    const own = this.#served(visit, session)
+    requireHere(message, own, session, this.#options.tokens)
+    this.#hear(message, own, session)
   }
 
   /** @throws RefusedError */
@@ -108,10 +115,11 @@ export class LegacyEndpoint {
     visit: Visit,
     observed: readonly (RequestObserver | undefined)[],
   ): void {
-    const { response, server } = visit
+    const { response } = visit
     const session = this.#session(visit)
     const terms = this.#terms(visit, session)
-    for (const observation of observed) observation?.spokenBy(speakerOf(session), terms)
+    const server = this.#served(visit, session)
+    for (const observation of observed) observation?.spokenBy(speakerOf(session), terms, server)
     if (session.seed.protocolVersion !== BATCH_VERSION) {
       throw new RefusedError(400, `batches exist in revision ${BATCH_VERSION} only`)
     }
@@ -142,7 +150,7 @@ export class LegacyEndpoint {
 
   /** A stream for what belongs to no request, or the rest of another. @throws RefusedError */
   get(visit: Visit): void {
-    const { request, response, server } = visit
+    const { request, response, server, principal } = visit
     requireAccept(request, 'text/event-stream')
     if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
     const session = this.#session(visit)
@@ -163,12 +171,9 @@ export class LegacyEndpoint {
     // The stream of a call that is resumed carries what belongs to that call and nothing else.
     if (this.#general.has(stream)) {
       const { permit } = this.#terms(visit, session)
+      const { variants } = this.#options
       session.attach(stream, () =>
-        server.onListChanged((changed) => {
-          for (const kind of changed) {
-            session.notify(notificationText(`notifications/${kind}/list_changed`))
-          }
-        }, permit),
+        toldOfLists(session, server, variants, principal, request, permit),
       )
     }
     const membership = this.#keepAlive.add(stream)
@@ -246,6 +251,11 @@ export class LegacyEndpoint {
     return terms
   }
 
+  /** @throws RefusedError as `serverIn` */
+  #served({ request, server, principal }: Visit, session: Session, id?: RequestId): VirtualServer {
+    return serverIn(session, server, this.#options.variants, principal, request, id)
+  }
+
   #streamsOf(session: Session): ResumableStreams {
     let streams = this.#streams.get(session)
     if (streams === undefined) {
@@ -269,9 +279,7 @@ export class LegacyEndpoint {
       })
     }
     const session = this.#options.sessions.find(token, name, principal.id)
-    if (session === undefined) {
-      throw new RefusedError(404, 'there is no such session; begin anew with "initialize"', { id })
-    }
+    if (session === undefined) throw noSession(id)
     return session
   }
 }

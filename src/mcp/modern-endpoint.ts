@@ -8,7 +8,8 @@ import {
   MODERN_VERSION,
   resultText,
 } from '../../backends/index.js'
-import type { Permit, VirtualServer } from '../../federation/index.js'
+import type { Choice, Permit, VirtualServer } from '../../federation/index.js'
+import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
 import type { RequestObserver } from '../telemetry/observation.js'
 import type { EndpointOptions, Visit } from './endpoint.js'
@@ -35,10 +36,11 @@ export class ModernEndpoint {
   /** @throws RefusedError for what is not the protocol */
   async handle(
     message: RequestMessage,
-    { request: incoming, response: outgoing, server, principal }: Visit,
+    { request: incoming, response: outgoing, server: whole, principal }: Visit,
     observation: RequestObserver,
   ): Promise<void> {
     const request = readModernRequest(incoming, message)
+    const server = whole.with(this.#choice(incoming, request, principal))
     const cancellation = new Cancellation()
     const response = new ModernResponse(outgoing, this.#keepAlive, () => cancellation.cancel())
     const refuse = (cause: unknown): void => {
@@ -52,7 +54,7 @@ export class ModernEndpoint {
     const terms = this.#options.termsFor({ principal, request: incoming, client }, outgoing)
     const { permit } = terms
     const speaker = { era: 'modern', protocolVersion: MODERN_VERSION, client, session: '' } as const
-    observation.spokenBy(speaker, terms)
+    observation.spokenBy(speaker, terms, server)
     try {
       requireMethod(server, request)
       requireScopes(terms, server, request)
@@ -60,7 +62,7 @@ export class ModernEndpoint {
       if (arrival !== undefined) await arrival
       if (request.method === 'subscriptions/listen') {
         this.#options.overload.becomesStream(outgoing)
-        await this.#listen(request, response, cancellation, server, terms)
+        await this.#listen(request, incoming, response, cancellation, server, terms)
         // What comes from now on is no answer; how long it comes says nothing about us.
         return observation.succeeded('')
       }
@@ -106,8 +108,20 @@ export class ModernEndpoint {
     checkParamHeaders(incoming, request, server.traitsOf(request, permit))
   }
 
+  /** Which variants answer the request; asked again for as long as it runs, they may be others. */
+  #choice(
+    incoming: IncomingMessage,
+    { client, method, params }: ModernRequest,
+    principal: Principal,
+  ): Choice | undefined {
+    const { variants } = this.#options
+    if (variants.isIdle) return undefined
+    return variants.forRequest({ principal, request: incoming, client }, method, params)
+  }
+
   async #listen(
     request: ModernRequest,
+    incoming: IncomingMessage,
     response: ModernResponse,
     cancellation: Cancellation,
     server: VirtualServer,
@@ -116,7 +130,8 @@ export class ModernEndpoint {
     if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
     const { callers, onCallerGone } = this.#options
     const caller = callers.of(principal.id, request.capabilities, subject)
-    const listen = new ModernListen(server, request, response, caller, permit)
+    const choice = (): Choice | undefined => this.#choice(incoming, request, principal)
+    const listen = new ModernListen(server, request, response, caller, permit, choice)
     const end = (): void => {
       this.#listens.delete(listen)
       listen.stop()

@@ -12,7 +12,7 @@ import {
   resultText,
   withMeta,
 } from '../../backends/index.js'
-import type { Permit, VirtualServer } from '../../federation/index.js'
+import type { Choice, Permit, VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError } from '../../federation/index.js'
 import type { ModernRequest } from './modern-request.js'
 import type { ModernResponse } from './modern-response.js'
@@ -24,6 +24,8 @@ const MAX_RESOURCES = 1_000
 export class ModernListen {
   readonly #server: VirtualServer
   readonly #permit: Permit | undefined
+  /** By which variants the caller is served, as it is whenever that is asked. */
+  readonly #choice: () => Choice | undefined
   readonly #request: ModernRequest
   readonly #response: ModernResponse
   readonly #caller: Caller
@@ -39,8 +41,10 @@ export class ModernListen {
     response: ModernResponse,
     caller: Caller,
     permit: Permit | undefined,
+    choice: () => Choice | undefined,
   ) {
     this.#server = server
+    this.#choice = choice
     this.#permit = permit
     this.#request = request
     this.#response = response
@@ -74,11 +78,12 @@ export class ModernListen {
     this.#send('notifications/subscriptions/acknowledged', acknowledged)
     for (const text of held) this.#response.notify(text)
     if (lists.length === 0) return
-    this.#stopListening = this.#server.onListChanged((changed) => {
+    const onChanged = (changed: readonly (typeof LISTS)[number][]): void => {
       for (const kind of changed) {
         if (lists.includes(kind)) this.#send(`notifications/${kind}/list_changed`, NOTHING)
       }
-    }, this.#permit)
+    }
+    this.#stopListening = this.#server.onListChanged(onChanged, this.#permit, this.#choice)
   }
 
   /** The gateway is done: says so, so that the client knows that nothing was lost. */

@@ -1,7 +1,7 @@
 /** Opens a legacy session: the answer to `initialize`, over whichever transport it came. */
 import type { JsonObject, JsonRpcError, RequestMessage } from '../../backends/index.js'
 import { errorText, isJsonObject, resultText } from '../../backends/index.js'
-import type { VirtualServer } from '../../federation/index.js'
+import type { Choice, VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { toJsonRpcError } from '../errors.js'
@@ -20,7 +20,7 @@ export interface Opening {
   readonly error?: JsonRpcError
 }
 
-/** Opens one as the request asks; `negotiate` answers the version that the client asks for with the one to speak. */
+/** Opens one as the request asks, of a server as `choice` has it; `negotiate` answers the version that the client asks for with the one to speak. */
 export function openSession(
   message: RequestMessage,
   server: VirtualServer,
@@ -29,8 +29,9 @@ export function openSession(
   sessions: SessionStore,
   negotiate: (asked: string) => string,
   observation: RequestObserver,
+  choice: Choice | undefined,
 ): Opening {
-  const it = opening(message, server, serverName, principal, sessions, negotiate)
+  const it = opening(message, server, serverName, principal, sessions, negotiate, choice)
   const { answer, opened, error } = it
   if (opened !== undefined) observation.spokenBy(speakerOf(opened.session))
   if (error === undefined) observation.succeeded(answer)
@@ -44,6 +45,12 @@ export function speakerOf(session: Session): Speaker {
   return { era: 'legacy', protocolVersion, client, session: session.shownId }
 }
 
+/** What a client calls itself as it opens a session. */
+export function clientOf({ params }: RequestMessage): { name: string; version: string } {
+  const { clientInfo } = params.value
+  return clientIdentity(isJsonObject(clientInfo) ? clientInfo : {})
+}
+
 function opening(
   { id, params }: RequestMessage,
   server: VirtualServer,
@@ -51,6 +58,7 @@ function opening(
   principal: Principal,
   sessions: SessionStore,
   negotiate: (asked: string) => string,
+  choice: Choice | undefined,
 ): Opening {
   const { protocolVersion: asked, capabilities, clientInfo } = params.value
   try {
@@ -68,6 +76,7 @@ function opening(
       client: clientIdentity(clientInfo),
       capabilities,
       promised: Object.keys(self.capabilities),
+      ...(choice === undefined ? {} : { variants: [...choice] }),
     })
     return { answer: resultText(id, initializeResult(self, protocolVersion)), opened }
   } catch (error) {

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message, RequestMessage } from '../../backends/index.js'
-import { ErrorCode, notificationText, sseMessage, wholeText } from '../../backends/index.js'
+import { ErrorCode, sseMessage, wholeText } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { readBody } from '../http/body.js'
@@ -17,7 +17,8 @@ import { classify, negotiateVersion } from './classify.js'
 import type { EndpointOptions } from './endpoint.js'
 import { EventStream, KeepAlive } from './event-stream.js'
 import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
-import { openSession, speakerOf } from './open-session.js'
+import { clientOf, openSession, speakerOf } from './open-session.js'
+import { serverIn, toldOfLists } from './served.js'
 import type { Terms } from './terms.js'
 import { requireScopes } from './terms.js'
 import {
@@ -118,7 +119,7 @@ export class SseEndpoint {
       requireRoom(bodyLimits, server, message, bytes)
       const session = this.#session(message, connection)
       this.#terms(request, connection, session)
-      return this.#hear(message, server, session)
+      return this.#hear(message, this.#served(server, session, connection, request), session)
     }
     const observation = observe(message, request, server, connection.principal, bytes)
     try {
@@ -144,23 +145,36 @@ export class SseEndpoint {
       if (connection.session !== undefined) {
         throw new RefusedError(400, 'the session is open already', { id })
       }
+      const asker = { principal: connection.principal, request, client: clientOf(message) }
+      const choice = this.#options.variants.forOpening(asker, message.params)
       const { answer, opened } = openSession(
         message,
-        server,
+        server.with(choice),
         '',
         connection.principal,
         this.#options.sessions,
         negotiate,
         observation,
+        choice,
       )
       if (opened !== undefined) this.#begin(connection, server, opened, request)
       return connection.stream.write(sseMessage(answer))
     }
     const session = this.#session(message, connection)
     const terms = this.#terms(request, connection, session)
-    observation.spokenBy(speakerOf(session), terms)
-    requireScopes(terms, server, message)
-    this.#answer(message, server, session, connection.stream, terms, observation)
+    const own = this.#served(server, session, connection, request)
+    observation.spokenBy(speakerOf(session), terms, own)
+    requireScopes(terms, own, message)
+    this.#answer(message, own, session, connection.stream, terms, observation)
+  }
+
+  #served(
+    server: VirtualServer,
+    session: Session,
+    { principal }: Connection,
+    request: IncomingMessage,
+  ): VirtualServer {
+    return serverIn(session, server, this.#options.variants, principal, request)
   }
 
   /** @throws RefusedError where there is none yet, or the message is of a later revision */
@@ -180,7 +194,8 @@ export class SseEndpoint {
     request: IncomingMessage,
   ): void {
     const { permit } = this.#terms(request, connection, session)
-    const { stream } = connection
+    const { stream, principal } = connection
+    const { variants } = this.#options
     connection.session = session
     connection.end = () => this.#options.sessions.end(token, session)
     session.attach(
@@ -189,12 +204,7 @@ export class SseEndpoint {
         send: (text) => stream.write(sseMessage(text)),
         end: () => stream.end(),
       },
-      () =>
-        server.onListChanged((changed) => {
-          for (const kind of changed) {
-            session.notify(notificationText(`notifications/${kind}/list_changed`))
-          }
-        }, permit),
+      () => toldOfLists(session, server, variants, principal, request, permit),
     )
   }
 

@@ -1,6 +1,7 @@
 /** One legacy downstream client: what its sealed id says of it, and what it has under way in this process. */
 import { createHash } from 'node:crypto'
 import type {
+  BackendId,
   Caller,
   JsonObject,
   LogLevel,
@@ -11,6 +12,7 @@ import type {
   UpstreamPlace,
 } from '../../backends/index.js'
 import { Cancellation, isWantedLevel, notificationText } from '../../backends/index.js'
+import type { Choice } from '../../federation/index.js'
 
 /** What the id of a session holds; enough to serve the session in a process that never saw it. */
 export interface SessionSeed {
@@ -27,7 +29,9 @@ export interface SessionSeed {
   /** The capabilities that `initialize` promised: what was promised once is served, if only with empty lists. */
   readonly promised: readonly string[]
   /** Its sessions at `stateful` targets. */
-  readonly places?: readonly (readonly [TargetName, UpstreamPlace])[]
+  readonly places?: readonly (readonly [BackendId, UpstreamPlace])[]
+  /** Of targets with variants, those that serve it. */
+  readonly variants?: readonly (readonly [TargetName, string])[]
 }
 
 /** A stream of a session for what belongs to no request. It keeps what it is sent while nobody is connected. */
@@ -45,8 +49,10 @@ export class Session {
   readonly caller: Caller & {
     logLevel: LogLevel | undefined
     subject: SubjectToken | undefined
-    readonly places: Map<TargetName, UpstreamPlace>
+    readonly places: Map<BackendId, UpstreamPlace>
   }
+  /** Of targets with variants, those that serve it now; `at` says in which state of things they were chosen. */
+  chosen: { readonly at: number; readonly choice: Choice }
   readonly #inFlight = new Map<RequestId, Cancellation>()
   readonly #streams = new Set<SessionStream>()
   #stopListening: (() => void) | undefined
@@ -56,6 +62,7 @@ export class Session {
 
   constructor(seed: SessionSeed) {
     this.seed = seed
+    this.chosen = { at: -1, choice: new Map(seed.variants) }
     const { uid, principal, capabilities } = seed
     this.caller = {
       era: 'legacy',

@@ -3,7 +3,7 @@
  * so any process that has the key finds the task, and nobody else can name it (2025-11-25 basic/utilities/tasks,
  * security considerations).
  */
-import type { TargetName, TaskIds, TaskPlace } from '../../backends/index.js'
+import type { BackendId, TaskIds, TaskPlace } from '../../backends/index.js'
 import { Sealer } from './sealing.js'
 
 export class SealedTaskIds implements TaskIds {
@@ -13,7 +13,7 @@ export class SealedTaskIds implements TaskIds {
     this.#sealer = new Sealer(keys, 'task id')
   }
 
-  seal(target: TargetName, taskId: string, principal: string): string {
+  seal(target: BackendId, taskId: string, principal: string): string {
     return this.#sealer.sealAlike(JSON.stringify({ target, taskId, principal }))
   }
 

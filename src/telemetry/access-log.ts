@@ -65,17 +65,18 @@ function whoOf({ session, principal, client, address, era, protocolVersion }: Op
   return speakers.set(text, session, id, address, name, version, protocolVersion)
 }
 
-function whatOf({ method, target, name, outcome, errorType }: Operation): string {
-  const known = requests.get(name, method, target, outcome, errorType)
+function whatOf({ method, target, variant, name, outcome, errorType }: Operation): string {
+  const known = requests.get(name, method, target, outcome, errorType, variant)
   if (known !== undefined) return known
   const text = membersOf({
     method,
     target: optional(target),
+    variant: optional(variant),
     name: optional(name),
     outcome,
     errorType: optional(errorType),
   })
-  return requests.set(text, name, method, target, outcome, errorType)
+  return requests.set(text, name, method, target, outcome, errorType, variant)
 }
 
 /** The members as JSON, without their braces. */

@@ -1,11 +1,6 @@
 /** What the log says of backends, catalogs and discovery as they change. */
-import type {
-  Backend,
-  BackendState,
-  Circuit,
-  RegistryChange,
-  Target,
-} from '../../backends/index.js'
+import type { Backend, BackendState, Circuit, RegistryChange } from '../../backends/index.js'
+import { serverNamesOf } from '../../backends/index.js'
 import type { Problem, SourceReport } from '../../discovery/index.js'
 import type { CatalogKeeper, Collision } from '../../federation/index.js'
 import { shownAttributes } from '../attributes/attributes.js'
@@ -16,6 +11,7 @@ import { placeText } from '../config/problems.js'
 import type { Excess } from '../http/overload.js'
 import type { StoreState } from '../limits/redis/store.js'
 import type { RedisSettings } from '../limits/store-settings.js'
+import type { VariantState } from '../variants/variants.js'
 import type { Logger } from './logging.js'
 
 /** Says how backends are: once for each change, not for each attempt. */
@@ -32,7 +28,7 @@ export class StateLog {
     if (this.#told.get(backend) === text) return
     // An attempt in between is no news.
     if (state.status !== 'connecting') this.#told.set(backend, text)
-    const at: { target: Target['name'] } = { target: backend.target.name }
+    const at = serverNamesOf(backend.target)
     switch (state.status) {
       case 'connecting':
         return this.#logger.debug(at, 'connecting')
@@ -58,13 +54,13 @@ export class CircuitLog {
   }
 
   update(backend: Backend, circuit: Circuit): void {
-    const { name: target } = backend.target
+    const names = serverNamesOf(backend.target)
     if (circuit.status === 'closed') {
       this.#open.delete(backend)
-      return this.#logger.info({ target }, 'called again')
+      return this.#logger.info(names, 'called again')
     }
     const { status, reason, ejections, until } = circuit
-    const at = { target, reason, ejections, until: new Date(until).toISOString() }
+    const at = { ...names, reason, ejections, until: new Date(until).toISOString() }
     if (this.#open.has(backend)) return this.#logger.debug({ ...at, status }, 'still left alone')
     this.#open.add(backend)
     this.#logger.warn(at, 'failed too often; left alone, calls fail at once')
@@ -76,7 +72,7 @@ export function logCatalog(logger: Logger, { backend, catalog, unavailable }: Ca
   const counts = Object.fromEntries(
     Object.entries(catalog.items).map(([kind, items]) => [kind, items.length]),
   )
-  const at = { target: backend.target.name, ...counts }
+  const at = { ...serverNamesOf(backend.target), ...counts }
   if (unavailable === undefined) logger.info(at, 'catalog read')
   else logger.warn({ ...at, reason: unavailable.reason }, 'catalog incomplete')
 }
@@ -94,11 +90,12 @@ export class GuardLog {
     const text = JSON.stringify(unapproved)
     if ((this.#told.get(backend) ?? '[]') === text) return
     this.#told.set(backend, text)
-    const { name, guard } = backend.target
+    const names = serverNamesOf(backend.target)
+    const { guard } = backend.target
     const namesOf = (state: 'changed' | 'new'): readonly string[] =>
       firstOf(unapproved.flatMap((it) => (it.state === state ? [it.tool.slice(0, 256)] : [])))
-    const at = { target: name, guard, changed: namesOf('changed'), new: namesOf('new') }
-    if (unapproved.length === 0) this.#logger.info({ target: name }, 'all definitions are approved')
+    const at = { ...names, guard, changed: namesOf('changed'), new: namesOf('new') }
+    if (unapproved.length === 0) this.#logger.info(names, 'all definitions are approved')
     else
       this.#logger.warn(at, 'definitions that nobody approved; "mcp-junction lock" approves them')
   }
@@ -138,6 +135,13 @@ export function logWarnings(logger: Logger, warnings: readonly ConfigProblem[]):
       'doubtful configuration',
     )
   }
+}
+
+/** A variant was given up, or gets callers again. */
+export function logVariant(logger: Logger, { target, variant, givenUp }: VariantState): void {
+  if (givenUp === undefined) return logger.info({ target, variant }, 'variant restored')
+  const { calls, failures } = givenUp
+  logger.warn({ target, variant, calls, failures }, 'variant given up; its callers return')
 }
 
 export function logCollisions(logger: Logger, collisions: readonly Collision[]): void {

@@ -46,7 +46,7 @@ export const METRICS = {
   clientDuration: histogram(
     'mcp.client.operation.duration',
     'Time that a server took for a request, sessions opened for it and rounds of questions included.',
-    [...OF_OPERATIONS, 'server.address', 'server.port'],
+    [...OF_OPERATIONS, 'mcp_junction.variant', 'server.address', 'server.port'],
   ),
   gatewayDuration: histogram(
     'mcp_junction_gateway_duration',
@@ -77,9 +77,12 @@ export const METRICS = {
   circuitState: gauge(
     'mcp_junction_circuit_state',
     'Whether a target is called: 0 it is, 1 the gateway asks whether it is back, 2 it is left alone.',
-    ['target'],
+    ['target', 'variant'],
   ),
-  retries: counter('mcp_junction_retries', 'Requests that a target was sent again.', ['target']),
+  retries: counter('mcp_junction_retries', 'Requests that a target was sent again.', [
+    'target',
+    'variant',
+  ]),
   limited: counter('mcp_junction_limited', 'Calls that were beyond their limits.', [
     'method',
     'target',
@@ -101,6 +104,7 @@ export const METRICS = {
   ),
   refreshes: counter('mcp_junction_catalog_refreshes', 'Lists of a target read, and why.', [
     'target',
+    'variant',
     'reason',
     'outcome',
   ]),
@@ -110,21 +114,31 @@ export const METRICS = {
     ['reason'],
   ),
   storeUp: gauge('mcp_junction_limit_store_up', 'Whether the store of limits can be used now.'),
-  targetUp: gauge('mcp_junction_target_up', 'Whether a target can be used now.', ['target']),
+  targetUp: gauge('mcp_junction_target_up', 'Whether a target can be used now.', [
+    'target',
+    'variant',
+  ]),
   targetInfo: gauge('mcp_junction_target_info', 'What a target speaks; always 1.', [
     'target',
+    'variant',
     'transport',
     'era',
     'version',
   ]),
   catalogItems: gauge('mcp_junction_catalog_items', 'Items in the list of a target.', [
     'target',
+    'variant',
     'kind',
   ]),
   unapprovedTools: gauge(
     'mcp_junction_unapproved_tools',
     'Tools with definitions that nobody approved, of a target with a guard.',
-    ['target'],
+    ['target', 'variant'],
+  ),
+  variantGivenUp: gauge(
+    'mcp_junction_variant_given_up',
+    'Whether a variant failed too often, so that its callers were returned to the first.',
+    ['target', 'variant'],
   ),
   sourceUp: gauge('mcp_junction_source_up', 'Whether what is watched is current.', ['source']),
   problems: gauge(
@@ -171,6 +185,8 @@ export const LABELS: Readonly<Record<string, string>> = {
   'rpc.response.status_code': 'The code of a JSON-RPC error.',
   'mcp_junction.target':
     'The target that owns what was asked for; absent where that is none, or many.',
+  'mcp_junction.variant': 'Of a target with variants, the one that was asked.',
+  variant: 'Of a target with variants, which of them; absent for others.',
   'mcp_junction.principal':
     'Who asked; `_other` beyond `telemetry.metrics.principals` of them. Absent where that is 0.',
   client: 'What a client calls itself; `_other` beyond a hundred names.',

@@ -4,6 +4,7 @@ import type { Resource } from '@opentelemetry/resources'
 import type { PushMetricExporter } from '@opentelemetry/sdk-metrics'
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
 import type { ServerResponse } from 'node:http'
+import { serverNamesOf } from '../../backends/index.js'
 import type { RefreshReport } from '../../federation/index.js'
 import { shownAttributes } from '../attributes/attributes.js'
 import type { Denial } from '../auth/policy.js'
@@ -109,7 +110,7 @@ export class Metrics {
   }
 
   catalogRefreshed({ target, reason, outcome }: RefreshReport): void {
-    this.#refreshes.add(1, { target, reason, outcome })
+    this.#refreshes.add(1, { ...serverNamesOf(target), reason, outcome })
   }
 
   /** Answers a scrape. */

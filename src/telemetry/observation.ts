@@ -67,8 +67,8 @@ const UNKNOWN: Speaker = {
 export interface RequestObserver {
   /** Goes along with the call. */
   readonly watcher: CallWatcher | undefined
-  /** It is known by now who speaks, and what they may see. */
-  spokenBy(speaker: Speaker, terms?: SpokenTerms): void
+  /** It is known by now who speaks, what they may see, and by what they are served, where that is not all that there is. */
+  spokenBy(speaker: Speaker, terms?: SpokenTerms, server?: VirtualServer): void
   /** It was beyond a limit, whatever is answered. */
   limited(): void
   /** A result goes to the client; `answer` is all of it. */
@@ -93,7 +93,7 @@ export class Observation implements RequestObserver, CallWatcher {
   readonly #observatory: Observatory
   readonly #message: RequestMessage
   readonly #request: IncomingMessage
-  readonly #server: VirtualServer
+  #server: VirtualServer
   readonly #principal: Principal
   readonly #bytes: number | undefined
   readonly #at = Date.now()
@@ -104,6 +104,7 @@ export class Observation implements RequestObserver, CallWatcher {
   #terms: SpokenTerms | undefined
   #upstreamMs = 0
   #target = ''
+  #variant = ''
   #isLimited = false
   #isToolError = false
   #isOver = false
@@ -135,9 +136,10 @@ export class Observation implements RequestObserver, CallWatcher {
     return this
   }
 
-  spokenBy(speaker: Speaker, terms?: SpokenTerms): void {
+  spokenBy(speaker: Speaker, terms?: SpokenTerms, server = this.#server): void {
     this.#speaker = speaker
     this.#terms = terms
+    this.#server = server
   }
 
   limited(): void {
@@ -146,6 +148,7 @@ export class Observation implements RequestObserver, CallWatcher {
 
   asks(target: Target, protocolVersion: string, { method, params }: RequestText): Asking {
     this.#target = target.name
+    this.#variant = target.variant ?? ''
     const trace = this.#trace?.beginUpstream(target, protocolVersion, method, params)
     return new UpstreamAsking(this, target, protocolVersion, method, params, trace)
   }
@@ -193,6 +196,7 @@ export class Observation implements RequestObserver, CallWatcher {
       name: item === undefined ? '' : cut(item.name),
       isKnownName: item?.isKnown === true,
       target,
+      variant: this.#variant,
       outcome: this.#isLimited ? 'limited' : outcome,
       errorType,
       era,

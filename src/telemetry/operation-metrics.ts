@@ -1,5 +1,6 @@
 /** What metrics say of requests: how many, how long, how often wrong, by what, to whom and from whom. */
 import type { Attributes } from '@opentelemetry/api'
+import { idOf } from '../../backends/index.js'
 import type { Session } from '../session/session.js'
 import type { CounterSeries, HistogramSeries } from './aggregates.js'
 import { addDuration, Counts, Durations, FINE_BOUNDARIES } from './aggregates.js'
@@ -119,11 +120,12 @@ export class OperationMetrics {
 
   recordUpstream(operation: UpstreamOperation): void {
     const { target, protocolVersion, method, name, errorType, durationMs } = operation
-    let series = this.#foundUpstream.get(name, target.name, method, errorType, protocolVersion)
+    const id = idOf(target)
+    let series = this.#foundUpstream.get(name, id, method, errorType, protocolVersion)
     if (series === undefined) {
-      const key = `${target.name}\n${method}\n${name}\n${errorType}\n${protocolVersion}`
+      const key = `${id}\n${method}\n${name}\n${errorType}\n${protocolVersion}`
       series = this.#client.of(key, operation)
-      this.#foundUpstream.set(series, name, target.name, method, errorType, protocolVersion)
+      this.#foundUpstream.set(series, name, id, method, errorType, protocolVersion)
     }
     addDuration(series, durationMs)
   }
@@ -204,6 +206,7 @@ export class OperationMetrics {
       ...labelsOf(method, name.slice(0, MAX_NAME), errorType),
       'mcp.protocol.version': protocolVersion,
       'mcp_junction.target': target.name,
+      ...(target.variant === undefined ? {} : { 'mcp_junction.variant': target.variant }),
       ...networkOf(target),
     }
   }

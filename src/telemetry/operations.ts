@@ -20,6 +20,8 @@ export interface Operation {
   readonly isKnownName: boolean
   /** Whose it is; '' for what concerns no server, or more than one. */
   readonly target: string
+  /** Which of the target's servers was asked, where it has several; else ''. */
+  readonly variant: string
   readonly outcome: Outcome
   /** `tool_error`, or the code of a JSON-RPC error; '' where nothing went wrong. */
   readonly errorType: string

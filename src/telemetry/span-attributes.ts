@@ -36,6 +36,7 @@ export function upstreamAttributes(
     'mcp.method.name': method,
     'mcp.protocol.version': protocolVersion,
     'mcp_junction.target': target.name,
+    ...(target.variant === undefined ? {} : { 'mcp_junction.variant': target.variant }),
     ...(method === 'tools/call' ? { 'gen_ai.operation.name': 'execute_tool' } : {}),
     ...networkOf(target),
   }

@@ -59,7 +59,7 @@ export function mergedReadiness(
     targets: worst(
       said,
       ({ targets }) => targets,
-      ({ target }) => target,
+      ({ target, variant = '' }) => `${target}@${variant}`,
     ),
     sources: worst(
       said,

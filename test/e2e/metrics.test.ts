@@ -163,7 +163,7 @@ describe('metrics', () => {
     expect(odd).toEqual([])
     const names = new Set(samples.map((it) => it.name.replace(/_(bucket|sum|count)$/, '')))
     // What only happens in stories of their own.
-    const elsewhere = ['denied_total', 'limit_store_up', 'source_up']
+    const elsewhere = ['denied_total', 'limit_store_up', 'source_up', 'variant_given_up']
     expect([...described.keys()].filter((it) => !names.has(it)).toSorted()).toEqual(
       elsewhere.map((it) => `mcp_junction_${it}`).toSorted(),
     )

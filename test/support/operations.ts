@@ -9,6 +9,7 @@ export function operation(given: Partial<Operation> = {}): Operation {
     method: 'tools/call',
     name: 'a__echo',
     isKnownName: true,
+    variant: '',
     target: 'a',
     outcome: 'ok',
     errorType: '',
@@ -43,6 +44,7 @@ export function anHour(): Operation[] {
     return operation({
       at: now - (900 - index) * 4_000,
       name: `greeter__${tool}`,
+      variant: '',
       target: 'greeter',
       client: agents[index % 2] ?? { name: '', version: '' },
       principal: { id: 'jwt:x', kind: 'jwt', name: index % 2 === 0 ? 'ada@example.com' : 'ci' },

@@ -2,6 +2,10 @@
 import { lines, states, table } from './panels.mjs'
 import { cells, CLIENT, q, quantile, rate, REQUESTS, SERVER, TARGET, UPSTREAM } from './queries.mjs'
 
+/** A server, be it the only one of its target or one of several. */
+const SERVED = 'mcp_junction_target, mcp_junction_variant'
+const SERVED_AS = '{{mcp_junction_target}} {{mcp_junction_variant}}'
+
 const UP_OR_DOWN = { 0: ['down', 'red'], 1: ['up', 'green'] }
 
 export const state = {
@@ -9,13 +13,13 @@ export const state = {
     states(
       'Targets',
       'Whether each server can be used.',
-      q(`mcp_junction_target_up{${TARGET}}`, '{{target}}'),
+      q(`mcp_junction_target_up{${TARGET}}`, '{{target}} {{variant}}'),
       UP_OR_DOWN,
     ),
     states(
       'Circuits',
       'Servers that failed again and again are left alone; then the gateway asks whether they are back.',
-      q(`mcp_junction_circuit_state{${TARGET}}`, '{{target}}'),
+      q(`mcp_junction_circuit_state{${TARGET}}`, '{{target}} {{variant}}'),
       { 0: ['called', 'green'], 1: ['asked', 'yellow'], 2: ['left alone', 'red'] },
     ),
     table(
@@ -29,7 +33,7 @@ export const state = {
       'Time of servers, p95',
       'What each server takes for a request, as the gateway sees it.',
       's',
-      [q(quantile(0.95, CLIENT, UPSTREAM, 'mcp_junction_target'), '{{mcp_junction_target}}')],
+      [q(quantile(0.95, CLIENT, UPSTREAM, SERVED), SERVED_AS)],
     ),
     lines(
       'Errors of servers',
@@ -37,10 +41,16 @@ export const state = {
       'reqps',
       [
         q(
-          rate(`${CLIENT}_count`, `${UPSTREAM}, error_type!=""`, 'mcp_junction_target, error_type'),
-          '{{mcp_junction_target}} {{error_type}}',
+          rate(`${CLIENT}_count`, `${UPSTREAM}, error_type!=""`, `${SERVED}, error_type`),
+          `${SERVED_AS} {{error_type}}`,
         ),
       ],
+    ),
+    states(
+      'Variants',
+      'Of targets with several servers: one that failed too often gets no callers until it is configured anew or restored.',
+      q(`mcp_junction_variant_given_up{${TARGET}}`, '{{target}} {{variant}}'),
+      { 0: ['serves', 'green'], 1: ['given up', 'red'] },
     ),
     lines('Retries', 'Requests that were sent again.', 'reqps', [
       q(rate('mcp_junction_retries_total', TARGET, 'target'), '{{target}}'),

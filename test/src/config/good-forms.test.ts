@@ -141,6 +141,7 @@ describe('a configuration', () => {
       approvals: {},
       substituted: [],
       warnings: [],
+      variations: [],
       selectors: [],
       listen: {
         host: '127.0.0.1',
