@@ -144,6 +144,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     {
       onCatalog: (keeper) => {
         logCatalog(logger, keeper)
+        if (keeper.backend.target.variant !== undefined) variants.reconsider()
         guardLog.update(keeper)
         reachWatch.changed()
         insight.onCatalog(keeper)

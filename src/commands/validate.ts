@@ -8,7 +8,7 @@ export async function validate(path: string | undefined): Promise<number> {
   const file = findConfig(path)
   const { targets, selectors, resources, warnings } = await loadConfig(file)
   const counts = [
-    [targets.length, 'target'],
+    [new Set(targets.map((it) => it.name)).size, 'target'],
     [selectors.length, 'selector'],
     [resources.length, 'Backend resource'],
     [warnings.length, 'warning'],

@@ -93,7 +93,7 @@ export class LegacyEndpoint {
   request(message: RequestMessage, visit: Visit, observation: RequestObserver): void {
     const session = this.#session(visit, message.id)
     const terms = this.#terms(visit, session)
-    const own = this.#served(visit, session, message.id)
+    const own = this.#served(visit, session, terms, message.id)
     observation.spokenBy(speakerOf(session), terms, own)
     requireScopes(terms, own, message)
     const reply = this.#reply(visit.response, session, [message.id], false)
@@ -103,8 +103,7 @@ export class LegacyEndpoint {
   /** A notification or an answer. @throws RefusedError */
   hear(message: Message, visit: Visit): void {
     const session = this.#session(visit)
-    this.#terms(visit, session)
-    const own = this.#served(visit, session)
+    const own = this.#served(visit, session, this.#terms(visit, session))
     requireHere(message, own, session, this.#options.tokens)
     this.#hear(message, own, session)
   }
@@ -118,7 +117,7 @@ export class LegacyEndpoint {
     const { response } = visit
     const session = this.#session(visit)
     const terms = this.#terms(visit, session)
-    const server = this.#served(visit, session)
+    const server = this.#served(visit, session, terms)
     for (const observation of observed) observation?.spokenBy(speakerOf(session), terms, server)
     if (session.seed.protocolVersion !== BATCH_VERSION) {
       throw new RefusedError(400, `batches exist in revision ${BATCH_VERSION} only`)
@@ -252,8 +251,13 @@ export class LegacyEndpoint {
   }
 
   /** @throws RefusedError as `serverIn` */
-  #served({ request, server, principal }: Visit, session: Session, id?: RequestId): VirtualServer {
-    return serverIn(session, server, this.#options.variants, principal, request, id)
+  #served(
+    { request, server, principal }: Visit,
+    session: Session,
+    { permit }: Terms,
+    id?: RequestId,
+  ): VirtualServer {
+    return serverIn(session, server, this.#options.variants, principal, request, permit, id)
   }
 
   #streamsOf(session: Session): ResumableStreams {

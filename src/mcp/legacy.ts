@@ -41,6 +41,7 @@ import type { RequestObserver } from '../telemetry/observation.js'
 import { fitForm } from './elicitation-form.js'
 import type { Terms } from './terms.js'
 import { withinLimits } from './terms.js'
+import { follow, unfollow } from './followed.js'
 
 /** Towards the client, while its call runs. */
 export interface WayBack {
@@ -225,10 +226,8 @@ const serve: Perform = (server, session, request, call, terms, observation) => {
   const { method, params } = request
   if (method === 'ping') return EMPTY_OBJECT
   if (method === 'logging/setLevel') return setLogLevel(server, session, params)
-  if (method === 'resources/subscribe')
-    return server.subscribe(session.caller, params, terms.permit)
-  if (method === 'resources/unsubscribe')
-    return server.unsubscribe(session.caller, params, terms.permit)
+  if (method === 'resources/subscribe') return follow(server, session, params, terms.permit)
+  if (method === 'resources/unsubscribe') return unfollow(server, session, params, terms.permit)
   const list = Object.hasOwn(LIST_METHODS, method) ? LIST_METHODS[method] : undefined
   if (list === undefined) {
     const { uid } = session.seed

@@ -62,7 +62,7 @@ export class ModernEndpoint {
       if (arrival !== undefined) await arrival
       if (request.method === 'subscriptions/listen') {
         this.#options.overload.becomesStream(outgoing)
-        await this.#listen(request, incoming, response, cancellation, server, terms)
+        await this.#listen(request, incoming, response, cancellation, whole, terms)
         // What comes from now on is no answer; how long it comes says nothing about us.
         return observation.succeeded('')
       }
@@ -124,14 +124,14 @@ export class ModernEndpoint {
     incoming: IncomingMessage,
     response: ModernResponse,
     cancellation: Cancellation,
-    server: VirtualServer,
+    whole: VirtualServer,
     { principal, permit, subject }: Terms,
   ): Promise<void> {
     if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
     const { callers, onCallerGone } = this.#options
     const caller = callers.of(principal.id, request.capabilities, subject)
     const choice = (): Choice | undefined => this.#choice(incoming, request, principal)
-    const listen = new ModernListen(server, request, response, caller, permit, choice)
+    const listen = new ModernListen(whole, request, response, caller, permit, choice)
     const end = (): void => {
       this.#listens.delete(listen)
       listen.stop()

@@ -14,6 +14,7 @@ import {
 } from '../../backends/index.js'
 import type { Choice, Permit, VirtualServer } from '../../federation/index.js'
 import { InvalidParamsError } from '../../federation/index.js'
+import { moveOne } from './followed.js'
 import type { ModernRequest } from './modern-request.js'
 import type { ModernResponse } from './modern-response.js'
 
@@ -22,7 +23,9 @@ const LISTS = ['tools', 'prompts', 'resources'] as const
 const MAX_RESOURCES = 1_000
 
 export class ModernListen {
-  readonly #server: VirtualServer
+  readonly #whole: VirtualServer
+  /** As the caller is served by it. */
+  #server: VirtualServer
   readonly #permit: Permit | undefined
   /** By which variants the caller is served, as it is whenever that is asked. */
   readonly #choice: () => Choice | undefined
@@ -36,15 +39,16 @@ export class ModernListen {
 
   /** `caller` is who asks; the stream follows resources under a key of its own. */
   constructor(
-    server: VirtualServer,
+    whole: VirtualServer,
     request: ModernRequest,
     response: ModernResponse,
     caller: Caller,
     permit: Permit | undefined,
     choice: () => Choice | undefined,
   ) {
-    this.#server = server
+    this.#whole = whole
     this.#choice = choice
+    this.#server = whole.with(choice())
     this.#permit = permit
     this.#request = request
     this.#response = response
@@ -77,13 +81,16 @@ export class ModernListen {
     this.#held = undefined
     this.#send('notifications/subscriptions/acknowledged', acknowledged)
     for (const text of held) this.#response.notify(text)
-    if (lists.length === 0) return
     const onChanged = (changed: readonly (typeof LISTS)[number][]): void => {
       for (const kind of changed) {
         if (lists.includes(kind)) this.#send(`notifications/${kind}/list_changed`, NOTHING)
       }
     }
-    this.#stopListening = this.#server.onListChanged(onChanged, this.#permit, this.#choice)
+    this.#stopListening = this.#whole.onListChanged(onChanged, this.#permit, () => {
+      const choice = this.#choice()
+      this.#move(this.#whole.with(choice))
+      return choice
+    })
   }
 
   /** The gateway is done: says so, so that the client knows that nothing was lost. */
@@ -122,6 +129,16 @@ export class ModernListen {
       }),
     )
     for (const it of followed) if (it.status === 'fulfilled') this.#uris.push(it.value)
+  }
+
+  /** Goes on following where the caller is served by others than before. What is not there is followed no more. */
+  #move(server: VirtualServer): void {
+    if (server === this.#server) return
+    const before = this.#server
+    this.#server = server
+    for (const uri of this.#uris) {
+      moveOne(uri, before, server, this.#caller, this.#permit).catch(() => undefined)
+    }
   }
 
   #send(method: string, params: RawObject): void {

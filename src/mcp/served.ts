@@ -8,6 +8,7 @@ import { RefusedError } from '../http/refusal.js'
 import type { Session } from '../session/session.js'
 import type { Variants } from '../variants/variants.js'
 import { LOST } from '../variants/variants.js'
+import { followThere } from './followed.js'
 
 /**
  * The server as the session has it.
@@ -19,12 +20,15 @@ export function serverIn(
   variants: Variants,
   principal: Principal,
   request: IncomingMessage,
+  permit: Permit | undefined,
   id?: RequestId,
 ): VirtualServer {
   if (variants.isIdle) return server
   const choice = variants.forSession(session, { principal, request, client: session.seed.client })
   if (choice === LOST) throw noSession(id)
-  return server.with(choice)
+  const own = server.with(choice)
+  followThere(session, own, permit)
+  return own
 }
 
 /** Tells the client of each list that it sees changed, whoever serves it then. Returns the way to stop. */
@@ -39,7 +43,9 @@ export function toldOfLists(
   const choice = (): Choice | undefined => {
     const asker = { principal, request, client: session.seed.client }
     const chosen = variants.forSession(session, asker)
-    return chosen === LOST ? undefined : chosen
+    if (chosen === LOST) return undefined
+    followThere(session, server.with(chosen), permit)
+    return chosen
   }
   return server.onListChanged(
     (changed) => {

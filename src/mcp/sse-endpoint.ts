@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message, RequestMessage } from '../../backends/index.js'
 import { ErrorCode, sseMessage, wholeText } from '../../backends/index.js'
-import type { VirtualServer } from '../../federation/index.js'
+import type { Permit, VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { readBody } from '../http/body.js'
 import { RefusedError } from '../http/refusal.js'
@@ -118,8 +118,9 @@ export class SseEndpoint {
     if (message.kind !== 'request') {
       requireRoom(bodyLimits, server, message, bytes)
       const session = this.#session(message, connection)
-      this.#terms(request, connection, session)
-      return this.#hear(message, this.#served(server, session, connection, request), session)
+      const { permit } = this.#terms(request, connection, session)
+      const own = this.#served(server, session, connection, request, permit)
+      return this.#hear(message, own, session)
     }
     const observation = observe(message, request, server, connection.principal, bytes)
     try {
@@ -162,7 +163,7 @@ export class SseEndpoint {
     }
     const session = this.#session(message, connection)
     const terms = this.#terms(request, connection, session)
-    const own = this.#served(server, session, connection, request)
+    const own = this.#served(server, session, connection, request, terms.permit)
     observation.spokenBy(speakerOf(session), terms, own)
     requireScopes(terms, own, message)
     this.#answer(message, own, session, connection.stream, terms, observation)
@@ -173,8 +174,9 @@ export class SseEndpoint {
     session: Session,
     { principal }: Connection,
     request: IncomingMessage,
+    permit: Permit | undefined,
   ): VirtualServer {
-    return serverIn(session, server, this.#options.variants, principal, request)
+    return serverIn(session, server, this.#options.variants, principal, request, permit)
   }
 
   /** @throws RefusedError where there is none yet, or the message is of a later revision */

@@ -12,7 +12,7 @@ import type {
   UpstreamPlace,
 } from '../../backends/index.js'
 import { Cancellation, isWantedLevel, notificationText } from '../../backends/index.js'
-import type { Choice } from '../../federation/index.js'
+import type { Choice, VirtualServer } from '../../federation/index.js'
 
 /** What the id of a session holds; enough to serve the session in a process that never saw it. */
 export interface SessionSeed {
@@ -53,6 +53,8 @@ export class Session {
   }
   /** Of targets with variants, those that serve it now; `at` says in which state of things they were chosen. */
   chosen: { readonly at: number; readonly choice: Choice }
+  /** What it follows, and the server by which it does. */
+  readonly follows = new Map<string, VirtualServer>()
   readonly #inFlight = new Map<RequestId, Cancellation>()
   readonly #streams = new Set<SessionStream>()
   #stopListening: (() => void) | undefined

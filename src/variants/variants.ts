@@ -123,7 +123,7 @@ export class Variants {
     let isLost = false
     for (const [target, plan] of this.#plans) {
       const before = chosen.choice.get(target)
-      if (before !== undefined && isServing(plan, before)) continue
+      if (before !== undefined && this.#serves(plan, before)) continue
       const facts = this.#facts(asker, 'initialize', {}, target)
       next.set(
         target,
@@ -156,6 +156,11 @@ export class Variants {
       if (!(error instanceof CallCancelledError)) count(isFailure(error))
       throw error
     }
+  }
+
+  /** Servers are there, or not, that may not have been before. */
+  reconsider(): void {
+    this.#version++
   }
 
   /** Gives a variant callers again, should it be given up. Returns `false` where there is none. */
@@ -205,7 +210,8 @@ export class Variants {
     })
   }
 
-  #choose({ variation, rules, givenUp }: Plan, facts: () => Facts, key: () => string): string {
+  #choose(plan: Plan, facts: () => Facts, key: () => string): string {
+    const { variation, rules } = plan
     const { target, variants, stickyHeader } = variation
     const asked = rules.size === 0 ? undefined : facts()
     const meant = variants.find(({ name }) => {
@@ -216,13 +222,15 @@ export class Variants {
     const stickyKey = typeof header === 'string' && header !== '' ? `header ${header}` : key()
     const chosen = meant ?? weightedChoice(variants, target, stickyKey)
     // Callers of one that cannot serve them return to the first; where that cannot either, to any.
-    const able = [chosen, ...variants].find(
-      (it) =>
-        it !== undefined &&
-        !givenUp.has(it.name) &&
-        this.#options.isThere(idOf({ name: target, variant: it.name })),
-    )
+    const able = [chosen, ...variants].find((it) => it !== undefined && this.#serves(plan, it.name))
     return (able ?? variants[0])?.name ?? ''
+  }
+
+  #serves({ variation: { target, variants }, givenUp }: Plan, name: string): boolean {
+    const isKnown = variants.some((it) => it.name === name)
+    return (
+      isKnown && !givenUp.has(name) && this.#options.isThere(idOf({ name: target, variant: name }))
+    )
   }
 
   #judge(plan: Plan, variant: string, rate: ErrorRate): void {
@@ -255,10 +263,6 @@ function planOf(variation: Variation, text: string): Plan {
     ),
     givenUp: new Map(),
   }
-}
-
-function isServing({ variation, givenUp }: Plan, variant: string): boolean {
-  return variation.variants.some(({ name }) => name === variant) && !givenUp.has(variant)
 }
 
 function stateOf({ variation, rates, givenUp }: Plan, variant: string): VariantState {

@@ -10,6 +10,7 @@ import { LANDED, open, SCREENS, sees } from '../support/page-screens.js'
 import { openSession } from '../support/raw-client.js'
 import { startHostile } from '../support/raw-http-server.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
+import { startVariant } from '../support/variant-servers.js'
 
 const TOKEN = 'a-token-for-the-test'
 
@@ -35,6 +36,36 @@ describeWithBrowser('the page', () => {
     const row = tab.page.getByRole('row', { name: /^failing/ })
     await row.getByText('left alone until').waitFor()
     expect(await row.textContent()).toContain('HTTP 503')
+  })
+
+  it('shows variants and what they have, and restores one that was given up', async () => {
+    await using stable = await startVariant('legacy', 'stable')
+    await using canary = await startVariant('legacy', 'canary', { tools: ['fresh'] })
+    const variants = [
+      { name: 'stable', mcp: { url: stable.url } },
+      { name: 'canary', when: 'request.headers["x-b"] == "1"', mcp: { url: canary.url } },
+    ]
+    const rollback = { errorRate: 0.1, minCalls: 1 }
+    await using it = await observed({ targets: [{ name: 'search', variants, rollback }] })
+    const session = await openSession(it.gateway.url, undefined, {}, { 'x-b': '1' })
+    canary.behave('tool-error')
+    await session.call('search__who')
+    await using tab = await openTab(browser, it.adminUrl, SIZE)
+    const { page } = tab
+    await open(page, 'Backends')
+    const row = page.getByRole('row', { name: /^search@canary/ })
+    await row.getByText('given up: 1 of 1 calls failed').waitFor()
+    await row.getByText('weight 0, when request.headers["x-b"] == "1"').waitFor()
+    await page.getByRole('button', { name: 'Restore search@canary' }).click()
+    await row.getByText('given up').waitFor({ state: 'detached' })
+    await open(page, 'Catalog')
+    await page.getByRole('button', { name: 'search__fresh' }).click()
+    await page.getByRole('region', { name: 'Definition' }).getByText('"of canary"').waitFor()
+    await open(page, 'Live calls')
+    await page.getByRole('row', { name: /search__who.*search@canary/ }).waitFor()
+    await open(page, 'Connect')
+    const choices = page.getByLabel('Connect to').getByRole('option')
+    await expect.poll(() => choices.count()).toBe(2)
   })
 
   it('answers which agent called which tool, and whether it was slow because of us', async () => {

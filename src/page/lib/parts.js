@@ -61,6 +61,16 @@ export function table(caption, columns, rows, empty = 'Nothing yet.') {
   )
 }
 
+/** A server's name: that of its target, and of one of several which it is. */
+export function serverOf({ target, variant }) {
+  return variant === undefined || variant === '' ? target : `${target}@${variant}`
+}
+
+/** The names of targets, of those with variants once. */
+export function namesOf(targets) {
+  return [...new Set(targets.map((it) => it.variant?.target ?? it.name))]
+}
+
 /** A figure with its name. */
 export function figure(title, value, detail) {
   return h(

@@ -10,9 +10,13 @@ export function backends({ api, announce }) {
     announce(`Connecting ${target} anew`)
     await api.post(`targets/${encodeURIComponent(target)}/reconnect`)
   }
+  const restore = async (variant) => {
+    announce(`Giving callers to ${variant} again`)
+    await api.post(`targets/${encodeURIComponent(variant)}/restore`)
+  }
   const refresh = async () => {
     const { targets, problems } = await api.get('targets')
-    refill(element, listOf(targets, reconnect), problemsOf(problems))
+    refill(element, listOf(targets, reconnect, restore), problemsOf(problems))
   }
   return {
     element,
@@ -33,11 +37,15 @@ const COLUMNS = [
   'Last error',
 ]
 
-function listOf(targets, reconnect) {
+function listOf(targets, reconnect, restore) {
   const rows = targets.map((target) => {
     const { lastHour } = target.traffic ?? {}
     return [
-      [name(target.name), line(theirs(target.address))],
+      [
+        name(target.name),
+        line(theirs(target.address)),
+        target.variant && variantOf(target.name, target.variant, restore),
+      ],
       stateOf(target, reconnect),
       [
         `${target.transport}${target.era ? ` · ${target.era}` : ''}`,
@@ -77,6 +85,28 @@ function stateOf(target, reconnect) {
     target.circuit && circuitOf(target.circuit),
     h('div', {}, button),
   ]
+}
+
+/** It is one server of several: who is given to it. */
+function variantOf(server, { weight, when, givenUp }, restore) {
+  const rule = when && [', when ', h('code', {}, theirs(when))]
+  return [line(`weight ${weight}`, rule), ...(givenUp ? givenUpOf(server, givenUp, restore) : [])]
+}
+
+/** It failed too often, and its callers were given to the first. */
+function givenUpOf(server, { failures, calls }, restore) {
+  const words = `✗ given up: ${count(failures)} of ${count(calls)} calls failed`
+  const button = h(
+    'button',
+    {
+      type: 'button',
+      'data-key': `restore ${server}`,
+      onclick: () => restore(server),
+      'aria-label': `Restore ${server}`,
+    },
+    'Restore',
+  )
+  return [h('div', { class: 'bad' }, words), h('div', {}, button)]
 }
 
 /** It fails again and again, and is left alone. */

@@ -1,7 +1,7 @@
 /** Calls as they happen, with the server's and the gateway's share of their time. */
 import { h, name, refill, theirs } from '../lib/dom.js'
 import { duration, time } from '../lib/format.js'
-import { client, field, select, split, state, table, who } from '../lib/parts.js'
+import { client, field, select, serverOf, split, state, table, who } from '../lib/parts.js'
 
 /** Held here, and shown. */
 const MAX_HELD = 1_000
@@ -96,7 +96,7 @@ function isWanted(call, { name: what, target, principal, outcome }) {
   const { principal: caller, client: agent } = call
   return (
     has(`${call.name} ${call.method}`, what) &&
-    has(call.target, target) &&
+    has(serverOf(call), target) &&
     has(`${caller.name} ${caller.id} ${agent.name} ${agent.version} ${call.session}`, principal) &&
     (outcome.value === '' || call.outcome === outcome.value)
   )
@@ -111,7 +111,7 @@ function rowOf(call, longest) {
       h('span', { class: 'quiet' }, theirs(call.method)),
       !call.isKnownName && call.name !== '' && h('span', { class: 'quiet' }, ' (unknown name)'),
     ],
-    name(call.target),
+    name(serverOf(call)),
     [client(call.client), h('div', {}, who(call.principal))],
     [state(call.outcome), call.errorType && [' ', theirs(call.errorType)]],
     duration(call.durationMs),

@@ -1,7 +1,7 @@
 /** Everything that is served, with its owner and both its names; what is not, and why; and what has changed. */
 import { h, name, refill, theirs } from '../lib/dom.js'
 import { ago, count, dateTime } from '../lib/format.js'
-import { field, json, select, table } from '../lib/parts.js'
+import { field, json, select, serverOf, table } from '../lib/parts.js'
 
 const KINDS = [
   ['', 'everything'],
@@ -22,7 +22,11 @@ export function catalog({ api, announce }) {
   const detail = h('section', { 'aria-label': 'Definition', tabindex: -1 })
 
   const open = async (item) => {
-    const query = new URLSearchParams({ kind: item.kind, target: item.target, name: item.original })
+    const query = new URLSearchParams({
+      kind: item.kind,
+      target: serverOf(item),
+      name: item.original,
+    })
     const definition = await api.get(`definition?${query}`)
     refill(
       detail,
@@ -34,7 +38,7 @@ export function catalog({ api, announce }) {
   const draw = () => {
     const words = search.value.toLowerCase().split(/\s+/)
     const matches = report.items.filter((it) => {
-      const text = `${it.exposed} ${it.original} ${it.target} ${it.title ?? ''} ${it.description}`
+      const text = `${it.exposed} ${it.original} ${serverOf(it)} ${it.title ?? ''} ${it.description}`
       const isKind = kind.value === '' || it.kind === kind.value
       return isKind && words.every((word) => text.toLowerCase().includes(word))
     })
@@ -69,12 +73,12 @@ function served(items, open) {
       {
         type: 'button',
         class: 'name',
-        'data-key': `${it.kind} ${it.exposed}`,
+        'data-key': `${it.kind} ${it.exposed} ${it.variant ?? ''}`,
         onclick: () => open(it),
       },
       theirs(it.exposed),
     ),
-    name(it.target),
+    name(serverOf(it)),
     name(it.original),
     [it.title && [theirs(it.title, 'strong'), h('br')], theirs(it.description)],
   ])
@@ -107,7 +111,7 @@ function hidden({ hidden: found }) {
   }
   const rows = found
     .slice(0, MAX_ROWS)
-    .map((it) => [it.kind, name(it.original), name(it.target), why[it.because]])
+    .map((it) => [it.kind, name(it.original), name(serverOf(it)), why[it.because]])
   return table(
     `Offered and not served (${count(found.length)})`,
     ['Kind', 'Original name', 'Backend', 'Why'],

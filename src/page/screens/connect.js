@@ -1,6 +1,6 @@
 /** Settings for clients, ready to be copied. */
 import { h, refill } from '../lib/dom.js'
-import { copyable, field, select } from '../lib/parts.js'
+import { copyable, field, namesOf, select } from '../lib/parts.js'
 
 /** @param {import('../app.js').Context} context @returns {import('../app.js').Screen} */
 export function connect({ api, announce }) {
@@ -12,7 +12,7 @@ export function connect({ api, announce }) {
       const [status, { targets }] = await Promise.all([api.get('status'), api.get('targets')])
       const choices = [
         ['', 'everything'],
-        ...targets.map((it) => [it.name, `${it.name} alone, under its own names`]),
+        ...namesOf(targets).map((it) => [it, `${it} alone, under its own names`]),
       ]
       const server = select(choices, '')
       const draw = () => {

@@ -2,7 +2,7 @@
 import { chart } from '../lib/chart.js'
 import { h, name, refill, theirs } from '../lib/dom.js'
 import { ago, count, dateTime, duration, rate, share } from '../lib/format.js'
-import { figure, state, table } from '../lib/parts.js'
+import { figure, serverOf, state, table } from '../lib/parts.js'
 
 /** @param {import('../app.js').Context} context @returns {import('../app.js').Screen} */
 export function overview({ api }) {
@@ -91,8 +91,8 @@ function charts({ slotMs, slots: all }) {
 
 function health({ targets: { down } }) {
   if (down.length === 0) return undefined
-  const rows = down.map(({ target, reason }) => [
-    name(target),
+  const rows = down.map(({ target, variant, reason }) => [
+    name(serverOf({ target, variant })),
     state('unreachable'),
     theirs(reason),
   ])

@@ -1,6 +1,6 @@
 /** A client of the gateway's in this page: calls what there is, as whoever its reader says, in either era. */
 import { h, refill, theirs } from '../lib/dom.js'
-import { field, select } from '../lib/parts.js'
+import { field, namesOf, select } from '../lib/parts.js'
 import { CallForm, messageOf } from '../playground/call-form.js'
 import { LegacyClient } from '../playground/legacy-client.js'
 import { ModernClient } from '../playground/modern-client.js'
@@ -77,7 +77,7 @@ export function playground({ api, announce }) {
     ),
     async refresh() {
       const { targets } = await api.get('targets')
-      const choices = [['', 'everything'], ...targets.map((it) => [it.name, it.name])]
+      const choices = [['', 'everything'], ...namesOf(targets).map((it) => [it, it])]
       const { value } = server
       refill(
         server,
