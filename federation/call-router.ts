@@ -279,7 +279,11 @@ export class CallRouter {
       const known = this.#reads.get(target.name, params)
       const result = known ?? (await this.#ask(target, call, params))
       if (known === undefined) this.#reads.keep(target.name, params, result)
-      return this.#exposed(target, result, permit)
+      return this.#exposed(
+        target,
+        target.variant === undefined ? result : notForAll(result),
+        permit,
+      )
     }
     return this.#probe(call, uri, permit)
   }
@@ -345,6 +349,12 @@ export class CallRouter {
   #someone(isLike: (server: ServerDescription) => boolean): boolean {
     return this.#keepers.some(({ catalog }) => catalog === undefined || isLike(catalog.server))
   }
+}
+
+/** Others who ask for the same may be answered by another variant. */
+function notForAll(result: RawObject): RawObject {
+  const { cacheScope } = result.value
+  return cacheScope === 'public' ? withMembers(result, { cacheScope: '"private"' }) : result
 }
 
 function mayUse(

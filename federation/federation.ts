@@ -17,6 +17,7 @@ import type { Approvals } from './definition-guard.js'
 import type { Collision } from './naming.js'
 import type { FederationSettings } from './settings.js'
 import type { OfferedTools } from './offered-tools.js'
+import type { PermitItem } from './permit.js'
 import { offeredTools } from './offered-tools.js'
 import type { VirtualServer } from './virtual-server.js'
 import type { Group, Identity } from './virtual-servers.js'
@@ -72,6 +73,19 @@ export class Federation {
   mayServe(id: BackendId): boolean {
     const keeper = this.#keepers.all.get(id)
     return keeper !== undefined && (keeper.catalog !== undefined || !keeper.settled)
+  }
+
+  /** What a permit is asked about a tool, by its exposed name, whichever servers have it. */
+  toolItem(name: string): PermitItem | undefined {
+    const usual = this.merged.toolItem(name)
+    if (usual !== undefined) return usual
+    for (const { backend } of this.keepers) {
+      const { name: target, variant } = backend.target
+      if (variant === undefined) continue
+      const item = this.merged.with(new Map([[target, variant]])).toolItem(name)
+      if (item !== undefined) return item
+    }
+    return undefined
   }
 
   /** All tools that rules may be about. */

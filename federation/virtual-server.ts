@@ -205,7 +205,9 @@ export class VirtualServer {
     const hints = parts.map(({ freshness }) => freshness[kind])
     if (hints.length === 0 || hints.includes(undefined)) return NOT_CACHED
     const until = Math.min(...hints.map((it) => it?.until ?? 0))
-    const isPublic = permit === undefined && hints.every((it) => it?.scope === 'public')
+    // Others may be served by another variant.
+    const isAlike = this.#keepers.every(({ backend }) => backend.target.variant === undefined)
+    const isPublic = permit === undefined && isAlike && hints.every((it) => it?.scope === 'public')
     return {
       ttlMs: Math.max(0, Math.floor(until - performance.now())),
       scope: isPublic ? 'public' : 'private',

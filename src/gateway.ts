@@ -3,7 +3,7 @@
  *
  *     client ═▶ http (guards) ─▶ mcp (era, session) ─▶ federation (which backend, which names) ─▶ backends ═▶ server
  */
-import type { Backend, BackendId, JsonObject, ListKind, TargetName } from '../backends/index.js'
+import type { Backend, JsonObject, ListKind, TargetName } from '../backends/index.js'
 import { idOf, Registry, serverNamesOf } from '../backends/index.js'
 import type { Problem, Snapshot, TargetHealth, Wanted } from '../discovery/index.js'
 import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
@@ -17,6 +17,7 @@ import type { AttributesOf } from './auth/policy.js'
 import type { Asker } from './auth/rule-input.js'
 import { Policy } from './auth/policy.js'
 import { allReports } from './admin/all-reports.js'
+import { actionsByHand } from './admin/by-hand.js'
 import { definitionOf } from './admin/catalog-report.js'
 import { Insight } from './admin/insight.js'
 import { Playground } from './admin/playground.js'
@@ -368,18 +369,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     }),
     definition: (kind, target, original) => definitionOf(federation, kind, target, original),
     watch: (response) => insight.feed.watch(response),
-    reconnect: (id) => {
-      const backend = registry.get(id as BackendId)
-      if (backend === undefined) return false
-      telemetry.audit.warn(serverNamesOf(backend.target), 'connected anew by hand')
-      backend.reconnect()
-      return true
-    },
-    restore: (id) => {
-      const isRestored = variants.restore(id as BackendId)
-      if (isRestored) telemetry.audit.warn({ variant: id }, 'restored by hand')
-      return isRestored
-    },
+    ...actionsByHand(registry, variants, telemetry.audit),
     play: (request, response) => playground.answer(request, response),
     onInternalError: endpointOptions.onInternalError,
   })

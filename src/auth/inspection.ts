@@ -28,7 +28,7 @@ export function explainCall(
   tool: string,
   given: JsonObject,
 ): CallExplanation | undefined {
-  const item = federation.merged.toolItem(tool)
+  const item = federation.toolItem(tool)
   if (item === undefined) return undefined
   const params = { name: tool, arguments: given }
   const lackingScopes = access.lackingScopes(asker.principal, tool)

@@ -221,8 +221,9 @@ export class Variants {
     const header = stickyHeader && facts().asker.request.headers[stickyHeader]
     const stickyKey = typeof header === 'string' && header !== '' ? `header ${header}` : key()
     const chosen = meant ?? weightedChoice(variants, target, stickyKey)
-    // Callers of one that cannot serve them return to the first; where that cannot either, to any.
-    const able = [chosen, ...variants].find((it) => it !== undefined && this.#serves(plan, it.name))
+    // Callers of one that cannot serve them return to the first; where that cannot either, to any that is for everybody.
+    const others = variants.filter(({ weight }, index) => index === 0 || weight > 0)
+    const able = [chosen, ...others].find((it) => it !== undefined && this.#serves(plan, it.name))
     return (able ?? variants[0])?.name ?? ''
   }
 
@@ -235,7 +236,9 @@ export class Variants {
 
   #judge(plan: Plan, variant: string, rate: ErrorRate): void {
     const { variants, rollback } = plan.variation
-    if (rollback === undefined || variants[0]?.name === variant) return
+    const [first] = variants
+    if (rollback === undefined || first === undefined || first.name === variant) return
+    if (!this.#serves(plan, first.name)) return
     const { calls, failures } = rate.counts()
     if (calls < rollback.minCalls || failures / calls <= rollback.errorRate) return
     plan.givenUp.set(variant, { since: Date.now(), calls, failures })

@@ -2,17 +2,21 @@
 import { ElicitResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
+import { NOBODY } from '../../src/auth/principal.js'
 import { freePort } from '../support/free-port.js'
 import { CLI, configOf, spawnGateway, startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
 import { ModernUpstream, startModern } from '../support/modern-upstream.js'
 import { observed } from '../support/observed-gateway.js'
-import type { RawSession } from '../support/raw-client.js'
+import type { Headers, RawSession } from '../support/raw-client.js'
 import { get, openSession, post } from '../support/raw-client.js'
+import { startHostile } from '../support/raw-http-server.js'
 import { startTwo } from '../support/replicas.js'
 import { metricOf } from '../support/scrape.js'
 import type { Extra } from '../support/upstream-server.js'
@@ -130,6 +134,60 @@ describe('of a target with variants', () => {
     while ((await session.call('a__who')).status === 200);
     expect((await session.call('a__who')).status).toBe(404)
     expect(await who(await openBeta(two.here))).toBe('stable')
+  })
+
+  it('what is for everybody is for the caller alone', async () => {
+    const cache = { ttlMs: 60_000, cacheScope: 'public' }
+    const options = {
+      cache,
+      resources: [{ uri: 'demo://doc', name: 'doc' }],
+      handlers: {
+        'resources/read': () => ({ contents: [{ uri: 'demo://doc', text: 'x' }], ...cache }),
+      },
+    }
+    await using stable = await startModern(options)
+    await using canary = await startModern(options)
+    await using gateway = await startGateway({ targets: [varied(stable, canary)] })
+    const client = new ModernClient(gateway.url)
+    for (const [method, params] of [
+      ['tools/list', {}],
+      ['resources/read', { uri: 'demo://doc' }],
+      ['resources/read', { uri: 'demo://doc' }],
+    ] as const) {
+      const { json } = await client.request(method, params)
+      expect(json['result']).toMatchObject({ cacheScope: 'private' })
+    }
+    // It is kept all the same, and for each variant by itself.
+    expect(stable.asked('resources/read')).toHaveLength(1)
+    await client.request('resources/read', { uri: 'demo://doc' }, { headers: BETA })
+    expect(canary.asked('resources/read')).toHaveLength(1)
+  })
+
+  it('what is no MCP goes to the variant of whoever sends it', async () => {
+    const page = (text: string) =>
+      startHostile((_message, response) => void response.writeHead(200).end(text))
+    await using stable = await page('stable')
+    await using canary = await page('canary')
+    const target = varied(stable, canary, { traffic: 'passThrough' })
+    await using gateway = await startGateway({ targets: [target] })
+    const read = (headers: Headers) => post(`${gateway.url}/a/page`, { id: 1, not: 'rpc' }, headers)
+    expect([(await read({})).text, (await read(BETA)).text]).toEqual(['stable', 'canary'])
+  })
+
+  it('explanations know what only one variant has', async () => {
+    await using stable = await startVariant('legacy', 'stable')
+    await using canary = await startVariant('legacy', 'canary', { tools: ['fresh'] })
+    await using gateway = await startGateway({
+      targets: [varied(stable, canary)],
+      authorization: { rules: [{ deny: 'mcp.tool.name == "fresh"' }] },
+    })
+    const asker = {
+      principal: NOBODY,
+      request: new IncomingMessage(new Socket()),
+      client: { name: '', version: '' },
+    }
+    expect(gateway.explain(asker, 'a__fresh', {})).toMatchObject({ isAllowed: false })
+    expect(gateway.explain(asker, 'a__none', {})).toBeUndefined()
   })
 })
 
