@@ -7,7 +7,7 @@ import { Attempts } from './attempts.js'
 import type { Call } from './call.js'
 import type { CircuitBreaker } from './circuit-breaker.js'
 import type { CallerSessions } from './caller-sessions.js'
-import { StatefulSessionLostError, UpstreamSessionLostError } from './errors.js'
+import { CallCancelledError, StatefulSessionLostError, UpstreamSessionLostError } from './errors.js'
 import { InputLoop } from './input-loop.js'
 import { ParkedCalls } from './parked-calls.js'
 import { RetryBudget } from './retry-budget.js'
@@ -65,6 +65,8 @@ export class CallSender {
       const { breaks } = this.#breaker
       let client: UpstreamClient | undefined
       try {
+        // The caller may have gone for good, and nobody would end a session that is opened for it now.
+        if (call.cancellation.isCancelled) throw this.#cancelled()
         const session = this.#sessions.get(call.caller)
         client = session instanceof Promise ? await session : session
         if (mayHearUnasked(call)) await client.listen()
@@ -121,6 +123,10 @@ export class CallSender {
   /** Gives up what waits for its caller. */
   close(): void {
     this.#parkedCalls.close()
+  }
+
+  #cancelled(): CallCancelledError {
+    return new CallCancelledError(this.#target.name, 'the caller cancelled the request')
   }
 
   #attempts(request: RequestOptions, timeoutMs: number, startedAt: number): Attempts {

@@ -13,11 +13,18 @@ import type { Target } from './target.js'
 import { callsForOthers, idOf } from './target.js'
 import type { UpstreamClient } from './upstream-client.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
-import { JsonRpcError, notificationText } from './wire/json-rpc.js'
+import { ErrorCode, JsonRpcError, notificationText } from './wire/json-rpc.js'
 import { isJsonObject } from './wire/raw-json.js'
 
 /** The key of the backend's own session. Callers' keys are never empty. */
 export const MONITOR = ''
+
+/** Resources that one caller may follow here. */
+const MAX_FOLLOWED = 1_000
+const TOO_MANY = new JsonRpcError(
+  ErrorCode.InvalidRequest,
+  `at most ${MAX_FOLLOWED} resources of a server can be followed`,
+)
 
 /** What a session says that belongs to no call. */
 export interface SessionListener {
@@ -66,6 +73,8 @@ export class CallerSessions {
   readonly #uses = new Map<string, Use>()
   /** The sessions that each caller uses: one, and another where the server changed what it speaks. */
   readonly #keys = new Map<string, Set<string>>()
+  /** How many resources each caller follows. */
+  readonly #followed = new Map<string, number>()
   readonly #closing = new AbortController()
 
   constructor(target: Target, opener: SessionOpener) {
@@ -120,10 +129,11 @@ export class CallerSessions {
     )
   }
 
-  /** @throws what `UpstreamClient.request` throws; then nothing is subscribed */
+  /** @throws what `UpstreamClient.request` throws, or JsonRpcError for too many; then nothing is subscribed */
   async subscribe(caller: Caller, uri: string, onUpdated: (uri: string) => void): Promise<void> {
     const key = this.#keyOf(caller)
     const { subscriptions } = this.#use(key, caller)
+    if ((this.#followed.get(caller.key) ?? 0) >= MAX_FOLLOWED) throw TOO_MANY
     const client = await this.#session(key)
     const others = subscriptions.get(uri)
     // On a session for several callers the server has been asked already.
@@ -131,6 +141,7 @@ export class CallerSessions {
       await client.subscribe(uri, this.#opener.timeoutMs)
     }
     const listeners = subscriptions.get(uri) ?? new Map<string, (uri: string) => void>()
+    if (!listeners.has(caller.key)) this.#count(caller.key, 1)
     listeners.set(caller.key, onUpdated)
     subscriptions.set(uri, listeners)
   }
@@ -186,6 +197,7 @@ export class CallerSessions {
     this.#sessions.clear()
     this.#uses.clear()
     this.#keys.clear()
+    this.#followed.clear()
     await Promise.all(
       sessions.map(({ opened, isPlaced }) =>
         opened.then(
@@ -315,8 +327,15 @@ export class CallerSessions {
   /** Returns true where nobody follows the URI any more. */
   #drop({ subscriptions }: Use, callerKey: string, uri: string): boolean {
     const listeners = subscriptions.get(uri)
-    if (listeners === undefined || !listeners.delete(callerKey) || listeners.size > 0) return false
-    return subscriptions.delete(uri)
+    if (listeners === undefined || !listeners.delete(callerKey)) return false
+    this.#count(callerKey, -1)
+    return listeners.size === 0 && subscriptions.delete(uri)
+  }
+
+  #count(callerKey: string, more: 1 | -1): void {
+    const count = (this.#followed.get(callerKey) ?? 0) + more
+    if (count > 0) this.#followed.set(callerKey, count)
+    else this.#followed.delete(callerKey)
   }
 
   /** The server may name a part of what was subscribed to (2025-11-25 server/resources). */

@@ -15,8 +15,8 @@ import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import { ResumingExchange } from './http-resumption.js'
 import type { Target } from './target.js'
-import type { Channel, Exchange, Transport, Sent } from './transport.js'
-import { NO_EXTRAS, SETTLED } from './transport.js'
+import type { Channel, Exchange, Sent, Transport } from './transport.js'
+import { NO_EXTRAS, notifying, SETTLED } from './transport.js'
 
 const ACCEPT_BOTH = 'application/json, text/event-stream'
 
@@ -81,13 +81,7 @@ export class HttpTransport implements Transport {
   }
 
   notify(text: string): Promise<void> {
-    return new Promise((resolve) => {
-      this.#post(text, {
-        onMessage: () => undefined,
-        onEnd: resolve,
-        onError: () => resolve(),
-      })
-    })
+    return notifying((ends) => this.#post(text, { onMessage: () => undefined, ...ends }))
   }
 
   opened(protocolVersion: string): void {

@@ -64,7 +64,7 @@ const TOO_MANY = new JsonRpcError(
 
 /** What a server may ask of one caller at once. */
 const MAX_ASKED = 32
-/** Answers on their way to a server at once. One that does not take them gets no more. */
+/** Answers, and calls taken back, on their way to a server at once. One that does not take them gets no more. */
 const MAX_REPLIES = 256
 
 export class LegacyClient implements UpstreamClient {
@@ -360,7 +360,7 @@ export class LegacyClient implements UpstreamClient {
       requestId: pending.id,
       reason: reason.message,
     })
-    void this.#transport?.notify(notificationText('notifications/cancelled', cancelled))
+    this.reply(notificationText('notifications/cancelled', cancelled))
   }
 
   /** Fails what is in flight. Returns false where the session had ended before. */

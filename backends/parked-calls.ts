@@ -73,7 +73,11 @@ export class ParkedCalls {
 
   /** Gives up what waits. */
   close(): void {
-    for (const parked of this.#parked.values()) parked.cancellation.cancel()
+    for (const { cancellation, expiry } of this.#parked.values()) {
+      clearTimeout(expiry)
+      cancellation.cancel()
+    }
+    this.#parked.clear()
   }
 
   #start(call: Call, client: UpstreamClient, timeoutMs: number): ParkedCall {

@@ -9,8 +9,8 @@ import type { HttpDoor } from './http-door.js'
 import { HttpExchanges } from './http-exchanges.js'
 import type { Target } from './target.js'
 import type { Message } from './wire/json-rpc.js'
-import type { Channel, Exchange, Transport, Sent } from './transport.js'
-import { NO_EXTRAS } from './transport.js'
+import type { Channel, Exchange, Sent, Transport } from './transport.js'
+import { NO_EXTRAS, notifying } from './transport.js'
 
 export class SseTransport implements Transport {
   readonly isShared = true
@@ -61,13 +61,8 @@ export class SseTransport implements Transport {
   }
 
   notify(text: string): Promise<void> {
-    return new Promise((resolve) => {
-      this.#post(text, {
-        onMessage: (message) => this.#channel.onMessage(message),
-        onEnd: resolve,
-        onError: () => resolve(),
-      })
-    })
+    const onMessage = (message: Message): void => this.#channel.onMessage(message)
+    return notifying((ends) => this.#post(text, { onMessage, ...ends }))
   }
 
   opened(): void {}

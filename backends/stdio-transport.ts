@@ -7,7 +7,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
 import { Readable } from 'node:stream'
 import type { Endpoint } from './endpoint.js'
-import { BackendUnreachableError, reasonOf } from './errors.js'
+import { BackendOverloadedError, BackendUnreachableError, reasonOf } from './errors.js'
 import { findCommand } from './find-command.js'
 import { guardProcess, killGroup, ownGroupCommand } from './orphan-guard.js'
 import { readLines } from './stderr-lines.js'
@@ -22,6 +22,9 @@ import {
   whyNotJson,
 } from './wire/json-rpc.js'
 import type { JsonValue } from './wire/raw-json.js'
+
+/** What may wait for a child to read it. One that does not is sent no more. */
+const MAX_WAITING_CHARS = 64 * 1024 * 1024
 
 /** Longer lines would be held in memory several times over; such a child is ended. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -73,6 +76,7 @@ class StdioTransport implements Transport {
   #release: (() => void) | undefined
   #pid: number | undefined
   #gone = false
+  #waitingChars = 0
   #closing: Promise<void> | undefined
 
   constructor(target: Target, child: StdioClientTransport, channel: Channel) {
@@ -97,6 +101,11 @@ class StdioTransport implements Transport {
       exchange.onError(this.#unreachable(false))
       return SETTLED
     }
+    if (this.#waitingChars > MAX_WAITING_CHARS) {
+      const message = 'it does not read what it is sent'
+      exchange.onError(new BackendOverloadedError(this.#target.name, message))
+      return SETTLED
+    }
     this.#write(text).catch((cause: unknown) => {
       exchange.onError(new BackendUnreachableError(this.#target.name, reasonOf(cause), true, cause))
     })
@@ -105,7 +114,8 @@ class StdioTransport implements Transport {
 
   async notify(text: string): Promise<void> {
     // Where it cannot be written, the end of the process says so to everybody.
-    if (!this.#gone) await this.#write(text).catch(() => undefined)
+    if (this.#gone || this.#waitingChars > MAX_WAITING_CHARS) return
+    await this.#write(text).catch(() => undefined)
   }
 
   opened(): void {}
@@ -117,9 +127,14 @@ class StdioTransport implements Transport {
     return this.#closing
   }
 
-  #write(text: string): Promise<void> {
-    // The SDK prints the message itself, so it wants the parsed form.
-    return this.#child.send(JSON.parse(text) as JSONRPCMessage)
+  async #write(text: string): Promise<void> {
+    this.#waitingChars += text.length
+    try {
+      // The SDK prints the message itself, so it wants the parsed form.
+      await this.#child.send(JSON.parse(text) as JSONRPCMessage)
+    } finally {
+      this.#waitingChars -= text.length
+    }
   }
 
   #receive(value: JSONRPCMessage): void {

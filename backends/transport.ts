@@ -74,4 +74,25 @@ export interface Transport {
   close(leavesSession?: boolean): Promise<void>
 }
 
+/** A message that has no answer is given up where the server has not taken it by then. */
+const NOTIFY_MS = 30_000
+
+/** Sends one through `post`. Resolves when it was taken, or will not be. */
+export function notifying(
+  post: (exchange: Pick<Exchange, 'onEnd' | 'onError'>) => Sent,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      clearTimeout(deadline)
+      resolve()
+    }
+    let sent = SETTLED
+    const deadline = setTimeout(() => {
+      sent.stop()
+      resolve()
+    }, NOTIFY_MS).unref()
+    sent = post({ onEnd: settle, onError: settle })
+  })
+}
+
 export type OpenTransport = (channel: Channel) => Promise<Transport>

@@ -67,8 +67,7 @@ export class EventFeed {
     const text = [...gathered].map(([kind, it]) => eventText(kind, it)).join('')
     for (const stream of this.#watchers.keys()) {
       // Whoever does not read is cut off, and sees where things stand when it comes back.
-      if (stream.isClogged) stream.destroy()
-      else stream.write(text)
+      stream.send(text)
     }
   }
 }

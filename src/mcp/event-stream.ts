@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Membership } from '../../backends/index.js'
 import { Members, SSE_KEEP_ALIVE } from '../../backends/index.js'
+import { cutWhenStalled } from '../http/stalled-reader.js'
 
 /** Proxies cut quiet streams after 30 to 60 seconds; comments come well before. */
 const KEEP_ALIVE_MS = 15_000
@@ -19,35 +20,47 @@ const SSE_HEADERS = {
 
 export class EventStream {
   readonly #response: ServerResponse
+  readonly #mostWaiting: number
+  #isWatched = false
+  #room: Promise<void> | undefined
 
-  /** Commits the status line. */
-  constructor(response: ServerResponse) {
+  /** Commits the status line. `mostWaiting` is what may wait for a slow reader, in bytes. */
+  constructor(response: ServerResponse, mostWaiting = MAX_WAITING_BYTES) {
     this.#response = response
+    this.#mostWaiting = mostWaiting
     response.writeHead(200, SSE_HEADERS)
     // Without this the client learns of the stream only with its first event.
     response.flushHeaders()
-  }
-
-  /** More is waiting for a slow reader than should be held for it. */
-  get isClogged(): boolean {
-    return this.#response.writableLength > MAX_WAITING_BYTES
   }
 
   /** Resolves when a slow reader has caught up, or is gone; `undefined` where nothing much is waiting. */
   room(): Promise<void> | undefined {
     const response = this.#response
     if (response.writableLength < FULL_BYTES || response.destroyed) return undefined
-    return new Promise((resolve) => {
+    // However many wait for it.
+    return (this.#room ??= new Promise((resolve) => {
       const settle = (): void => {
         response.off('drain', settle).off('close', settle)
+        this.#room = undefined
         resolve()
       }
       response.once('drain', settle).once('close', settle)
-    })
+    }))
+  }
+
+  /** Writes what there may be much more of: a reader for whom too much waits already is cut off. */
+  send(text: string): void {
+    if (this.#response.writableLength > this.#mostWaiting) this.#response.destroy()
+    else this.write(text)
   }
 
   write(text: string): void {
-    if (!this.#response.destroyed && !this.#response.writableEnded) this.#response.write(text)
+    const response = this.#response
+    if (response.destroyed || response.writableEnded) return
+    response.write(text)
+    if (this.#isWatched || response.writableLength < FULL_BYTES) return
+    this.#isWatched = true
+    cutWhenStalled(response)
   }
 
   keepAlive(): void {
@@ -56,10 +69,6 @@ export class EventStream {
 
   end(): void {
     this.#response.end()
-  }
-
-  destroy(): void {
-    this.#response.destroy()
   }
 }
 

@@ -21,6 +21,9 @@ import type { ModernResponse } from './modern-response.js'
 const LISTS = ['tools', 'prompts', 'resources'] as const
 /** Resources that one stream may follow. */
 const MAX_RESOURCES = 1_000
+/** Of what changes before the stream has begun: each change is told once, and that it changed is all that is told. */
+const MAX_HELD = 2 * MAX_RESOURCES
+const NOTHING_HELD: ReadonlySet<string> = new Set()
 
 export class ModernListen {
   readonly #whole: VirtualServer
@@ -35,7 +38,7 @@ export class ModernListen {
   readonly #uris: string[] = []
   #stopListening: () => void = () => undefined
   /** What came before the acknowledgement, which has to be first. */
-  #held: string[] | undefined = []
+  #held: Set<string> | undefined = new Set()
 
   /** `caller` is who asks; the stream follows resources under a key of its own. */
   constructor(
@@ -77,7 +80,7 @@ export class ModernListen {
     const agreed: JsonObject = Object.fromEntries(lists.map((kind) => [`${kind}ListChanged`, true]))
     if (this.#uris.length > 0) agreed['resourceSubscriptions'] = [...this.#uris]
     const acknowledged = RawJson.fromValue<JsonObject>({ notifications: agreed })
-    const held = this.#held ?? []
+    const held = this.#held ?? NOTHING_HELD
     this.#held = undefined
     this.#send('notifications/subscriptions/acknowledged', acknowledged)
     for (const text of held) this.#response.notify(text)
@@ -146,7 +149,7 @@ export class ModernListen {
     const tagged = withMeta(params, { [MetaKey.subscriptionId]: JSON.stringify(id) })
     const text = notificationText(method, tagged)
     if (this.#held === undefined) this.#response.notify(text)
-    else this.#held.push(text)
+    else if (this.#held.size < MAX_HELD) this.#held.add(text)
   }
 }
 

@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Membership } from '../../backends/index.js'
 import { sseMessage } from '../../backends/index.js'
+import { cutWhenStalled } from '../http/stalled-reader.js'
 import type { KeepAlive } from './event-stream.js'
 import { EventStream } from './event-stream.js'
 
@@ -31,7 +32,7 @@ export class ModernResponse {
   }
 
   notify(text: string): void {
-    if (!this.#isDone) this.stream().write(sseMessage(text))
+    if (!this.#isDone) this.stream().send(sseMessage(text))
   }
 
   room(): Promise<void> | undefined {
@@ -58,6 +59,7 @@ export class ModernResponse {
       'content-length': Buffer.byteLength(text),
     })
     this.#response.end(text)
+    cutWhenStalled(this.#response)
   }
 
   /** A slow call: from now on it is a stream, so that nobody between takes the connection for dead. */

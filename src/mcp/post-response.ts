@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Membership, MessageText } from '../../backends/index.js'
 import { byteLengthOf, wholeText } from '../../backends/index.js'
+import { cutWhenStalled } from '../http/stalled-reader.js'
 import type { KeepAlive } from './event-stream.js'
 import type { ResumableStream } from './resumable-stream.js'
 
@@ -109,5 +110,6 @@ export class PostResponse {
     })
     if (typeof body === 'string') this.#response.end(body)
     else this.#writePieces(body)
+    cutWhenStalled(this.#response)
   }
 }

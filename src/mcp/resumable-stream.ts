@@ -77,10 +77,8 @@ export class ResumableStream {
     const id = eventIdOf(this.#name, sequence)
     const event = { sequence, text: `id: ${id}\n${sseMessage(text)}` }
     this.#keep(event)
-    if (this.#connection === undefined) return
     // Whoever cannot keep up is cut off, and comes back for what it missed.
-    if (this.#connection.isClogged) this.#connection.destroy()
-    else this.#connection.write(event.text)
+    this.#connection?.send(event.text)
   }
 
   /** Resolves when there is room for more; `undefined` where there is, or where nobody is connected. */

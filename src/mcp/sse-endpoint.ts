@@ -35,6 +35,10 @@ export const MESSAGES_PATH = '/messages'
 
 /** The only revision that has this transport; later ones are spoken over it by clients that ask for them. */
 const OLDEST_VERSION = '2024-11-05'
+/** Of all answers of a client that reads slowly. A single one may be more; whoever has more waiting is cut off. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024
+
+const noSession = (): RefusedError => new RefusedError(404, 'there is no such session')
 
 /** One client: its stream, and its session once it has opened one. */
 interface Connection {
@@ -64,7 +68,7 @@ export class SseEndpoint {
       requireAccept(request, 'text/event-stream')
       // Whoever knows the address speaks for the client, so nobody may guess it.
       const key = randomBytes(32).toString('base64url')
-      const stream = new EventStream(response)
+      const stream = new EventStream(response, MAX_WAITING_BYTES)
       const end = (): void => void response.end()
       const connection: Connection = { principal, stream, session: undefined, end }
       this.#connections.set(key, connection)
@@ -89,9 +93,13 @@ export class SseEndpoint {
       requireContentType(request)
       const connection = this.#connections.get(key)
       if (connection?.principal.id !== principal.id) {
-        throw new RefusedError(404, 'there is no such session')
+        throw noSession()
       }
       connection.principal = principal
+      // Whoever does not take answers is not asked for more to answer.
+      const room = connection.stream.room()
+      if (room !== undefined) await room
+      if (this.#connections.get(key) !== connection) throw noSession()
       const { bodyLimits, overload } = this.#options
       const body = await readBody(request, bodyLimits.atPath(''), overload)
       const message = messagesIn(body)
@@ -203,7 +211,7 @@ export class SseEndpoint {
     session.attach(
       {
         isConnected: true,
-        send: (text) => stream.write(sseMessage(text)),
+        send: (text) => stream.send(sseMessage(text)),
         end: () => stream.end(),
       },
       () => toldOfLists(session, server, variants, principal, request, permit),
@@ -235,16 +243,16 @@ export class SseEndpoint {
   ): void {
     const { tokens, onInternalError } = this.#options
     const way = {
-      notify: (text: string) => stream.write(sseMessage(text)),
+      notify: (text: string) => stream.send(sseMessage(text)),
       room: () => stream.room(),
       ask: (text: string) => {
-        stream.write(sseMessage(text))
+        stream.send(sseMessage(text))
         return true
       },
     }
     answerRequest(server, session, message, way, tokens, onInternalError, terms, observation)
       .then((answer) => {
-        if (answer !== undefined) stream.write(sseMessage(wholeText(answer)))
+        if (answer !== undefined) stream.send(sseMessage(wholeText(answer)))
       })
       .catch(onInternalError)
   }

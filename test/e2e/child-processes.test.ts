@@ -58,6 +58,29 @@ describe('a server as a child process', () => {
     await waitUntil(() => !isAlive(own), 'the child of the session to end')
   })
 
+  it('is sent no more than it reads, and goes on when it does again', async () => {
+    await using gateway = await startGateway({ targets: [server('good')] })
+    const session = await openSession(gateway.url)
+    const pid = await pidOf(session, 'good__pid')
+    process.kill(pid, 'SIGSTOP')
+    const filler = 'x'.repeat(4_000_000)
+    const calls = Array.from({ length: 30 }, () =>
+      session.call('good__echo', { message: 1, filler }),
+    )
+    const refused = await Promise.any(
+      calls.map(async (it) => {
+        const { error } = (await it).json
+        if (error === undefined) throw new Error('answered')
+        return error
+      }),
+    )
+    expect(refused).toMatchObject({ code: -32603, data: { target: 'good', reason: 'overloaded' } })
+    process.kill(pid, 'SIGCONT')
+    const answers = await Promise.all(calls)
+    expect(answers.filter(({ json }) => json['result'] !== undefined).length).toBeGreaterThan(10)
+    expect(await ask(session, 'good__echo', { message: 'again' })).toBe('again')
+  })
+
   it('gets the environment it is given and little else', async () => {
     process.env['SECRET_OF_THE_GATEWAY'] = 'x'
     await using gateway = await startGateway({

@@ -25,6 +25,24 @@ const updates = (stream: Stream): unknown[] =>
     .map((it) => (it['params'] as JsonObject)['uri'])
 
 describe('a subscription to a resource', () => {
+  it('is refused where its client follows a thousand of that server', async () => {
+    const resources = Array.from({ length: 1_001 }, (_, index) => ({
+      uri: `demo://${index}`,
+      name: String(index),
+    }))
+    await using upstream = await startUpstream({ ...options, resources })
+    await using gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const session = await openSession(gateway.url)
+    const follow = async (uri: string) =>
+      (await session.request('resources/subscribe', { uri })).json
+    for (const { uri } of resources.slice(0, 1_000)) await follow(uri)
+    expect(await follow('demo://1000')).toMatchObject({ error: { code: -32600 } })
+    await session.request('resources/unsubscribe', { uri: 'demo://7' })
+    expect(await follow('demo://1000')).toMatchObject({ result: {} })
+  })
+
   it('brings its changes, and those of its parts, to the subscriber and to nobody else', async () => {
     await using upstream = await startUpstream(options)
     await using gateway = await startGateway({

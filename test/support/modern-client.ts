@@ -44,34 +44,39 @@ export class ModernClient {
     return follow('POST', this.url, JSON.stringify(body), headers)
   }
 
-  #parts(
-    method: string,
-    params: JsonObject,
-    { meta, capabilities = {}, headers, id }: ModernOptions,
-  ) {
-    const name = nameOf(method, params)
-    const body = {
-      jsonrpc: '2.0',
-      id: id ?? ++this.#lastId,
-      method,
-      params: {
-        ...params,
-        _meta: {
-          [`${PREFIX}protocolVersion`]: VERSION,
-          [`${PREFIX}clientInfo`]: { name: 'modern', version: '1' },
-          [`${PREFIX}clientCapabilities`]: capabilities,
-          ...meta,
-        },
+  #parts(method: string, params: JsonObject, options: ModernOptions) {
+    return modernMessage(method, params, { ...options, id: options.id ?? ++this.#lastId })
+  }
+}
+
+/** A request, and the headers that go with it. */
+export function modernMessage(
+  method: string,
+  params: JsonObject,
+  { meta, capabilities = {}, headers, id = 0 }: ModernOptions,
+) {
+  const name = nameOf(method, params)
+  const body = {
+    jsonrpc: '2.0',
+    id,
+    method,
+    params: {
+      ...params,
+      _meta: {
+        [`${PREFIX}protocolVersion`]: VERSION,
+        [`${PREFIX}clientInfo`]: { name: 'modern', version: '1' },
+        [`${PREFIX}clientCapabilities`]: capabilities,
+        ...meta,
       },
-    }
-    return {
-      body,
-      headers: {
-        'mcp-protocol-version': VERSION,
-        'mcp-method': method,
-        'mcp-name': typeof name === 'string' ? encodeURI(name) : undefined,
-        ...headers,
-      },
-    }
+    },
+  }
+  return {
+    body,
+    headers: {
+      'mcp-protocol-version': VERSION,
+      'mcp-method': method,
+      'mcp-name': typeof name === 'string' ? encodeURI(name) : undefined,
+      ...headers,
+    },
   }
 }
