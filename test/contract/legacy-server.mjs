@@ -100,6 +100,7 @@ async function call(server, name, given, { signal, sendRequest, sendNotification
     kind === 'json' ? server.notification(message) : sendNotification(message)
   switch (name) {
     case 'plain':
+      if (kind !== 'stdio') console.log(`ran ${given.a}`)
       return { ...text(`plain ${given.a}`), _meta: { 'example.com/k': 1 } }
     case 'fail':
       return { ...text('it failed'), isError: true }

@@ -33,6 +33,7 @@ async function call(name, given, { mcpReq }) {
   const { signal, notify, envelope, inputResponses } = mcpReq
   switch (name) {
     case 'plain':
+      if (kind !== 'stdio') console.log(`ran ${given.a}`)
       return { ...text(`plain ${given.a}`), _meta: { 'example.com/k': 1 } }
     case 'fail':
       return { ...text('it failed'), isError: true }

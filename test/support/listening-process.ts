@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline'
 
 export interface ListeningProcess extends AsyncDisposable {
   readonly url: string
+  /** What it has printed so far. */
+  readonly lines: readonly string[]
   /** SIGSTOP: connections are still taken, and nothing is answered. */
   freeze(): void
   thaw(): void
@@ -19,8 +21,10 @@ export async function startListening(
   const child = spawn(process.execPath, [program, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  const lines: string[] = []
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
+      lines.push(line)
       const [, found] = /^listening (\S+)$/.exec(line) ?? []
       if (found !== undefined) resolve(found)
     })
@@ -34,6 +38,7 @@ export async function startListening(
   }
   return {
     url,
+    lines,
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
     kill,
