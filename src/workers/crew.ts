@@ -2,6 +2,7 @@
 import type { Logger } from '../telemetry/logging.js'
 import type { Handover } from './handover.js'
 import type { Orders, ToWorker } from './messages.js'
+import { Pulse } from './pulse.js'
 import type { Exit } from './worker-process.js'
 import { WorkerProcess } from './worker-process.js'
 
@@ -26,6 +27,7 @@ export class Crew {
   readonly #timers = new Map<number, NodeJS.Timeout>()
   /** How long the next of this number waits. */
   readonly #waits = new Map<number, number>()
+  readonly #pulse: Pulse<WorkerProcess>
   #hasBegun = false
   #isRetired = false
   #onBegun: (() => void) | undefined
@@ -35,6 +37,14 @@ export class Crew {
   constructor(options: CrewOptions) {
     this.#options = options
     this.count = options.count
+    this.#pulse = new Pulse(
+      () => this.#living,
+      (worker) => {
+        const { number, pid } = worker
+        options.logger.error({ worker: number, pid }, 'worker hangs; it is killed')
+        worker.kill()
+      },
+    )
   }
 
   /** Those that serve, by their numbers. */
@@ -71,6 +81,7 @@ export class Crew {
   async gone(): Promise<void> {
     const gone = new Promise<void>((resolve) => (this.#onGone = resolve))
     if (this.#living.size > 0) await gone
+    this.#pulse.close()
   }
 
   #begin(number: number): void {

@@ -61,6 +61,9 @@ export class Link {
         // Closed by its client meanwhile, it does not arrive.
         if (connection !== undefined) this.#take?.(connection)
         break
+      case 'beat':
+        this.tell({ kind: 'beat' })
+        break
       case 'reload':
       case 'refused':
         this.#onConfig?.(message.kind === 'reload')

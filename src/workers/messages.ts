@@ -30,6 +30,8 @@ export type ToWorker =
   | { readonly kind: 'reload' }
   /** The configuration on disk has changed, and cannot be used. */
   | { readonly kind: 'refused' }
+  /** It is answered with the same, by a worker that does not hang. */
+  | { readonly kind: 'beat' }
   | { readonly kind: 'stop' }
   /** After `stop`: the last connection has been given. */
   | { readonly kind: 'ended' }
@@ -51,4 +53,5 @@ export type FromWorker =
   /** It cannot begin. */
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'taken' }
+  | { readonly kind: 'beat' }
   | Reply

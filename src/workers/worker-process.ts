@@ -7,6 +7,7 @@ import { Asked } from './asked.js'
 import type { Receiver } from './handover.js'
 import { LineRelay } from './line-relay.js'
 import type { FromWorker, Orders, ToWorker } from './messages.js'
+import type { Beating } from './pulse.js'
 
 const PROGRAM = fileURLToPath(new URL('worker.js', import.meta.url))
 
@@ -24,11 +25,12 @@ export interface WorkerEvents {
   readonly onLog: (lines: string) => void
 }
 
-export class WorkerProcess implements Receiver {
+export class WorkerProcess implements Receiver, Beating {
   readonly number: number
   readonly startedAt = performance.now()
   readonly asked = new Asked((message) => this.send(message))
   readonly #child: ChildProcess
+  #unanswered = 0
 
   constructor(orders: Orders, { onReady, onFailed, onTaken, onExit, onLog }: WorkerEvents) {
     this.number = orders.worker
@@ -46,6 +48,8 @@ export class WorkerProcess implements Receiver {
           return onFailed(message.reason)
         case 'taken':
           return onTaken()
+        case 'beat':
+          return this.forgive()
         default:
           return this.asked.onReply(message)
       }
@@ -80,6 +84,15 @@ export class WorkerProcess implements Receiver {
   give(connection: Socket): void {
     const message: ToWorker = { kind: 'connection' }
     this.#child.send(message, connection, { keepOpen: true }, () => undefined)
+  }
+
+  beat(): number {
+    this.send({ kind: 'beat' })
+    return this.#unanswered++
+  }
+
+  forgive(): void {
+    this.#unanswered = 0
   }
 
   kill(): void {

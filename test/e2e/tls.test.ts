@@ -12,6 +12,7 @@ import { startGateway } from '../support/gateway.js'
 import { initializeRequest } from '../support/raw-client.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
+import { BOTH, spawnTwo, workersOf } from '../support/workers.js'
 
 /** A handshake that fails is seen as whatever comes first. */
 const REFUSED = /alert|hang up|ECONNRESET|EPIPE|EPROTO|disconnected/
@@ -80,6 +81,39 @@ describe('a listener with a certificate', () => {
       await rename(authority.path(`new.${kind}`), authority.path(`server.${kind}`))
     }
     await waitUntil(async () => (await server()) === 'second', 'the new certificate')
+  })
+
+  it('is one for all workers, and each takes over a renewed certificate', async () => {
+    await using authority = await Authority.create()
+    await authority.sign('server', 'first', 'IP:127.0.0.1')
+    await using upstream = await startEcho()
+    await using gateway = await spawnTwo({
+      listen: {
+        port: 0,
+        tls: { cert: authority.path('server.pem'), key: authority.path('server.key') },
+      },
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    expect(gateway.url).toMatch(/^https:\/\/127\.0\.0\.1:/)
+    const ca = await authority.read('ca.pem')
+    const opened = await ask(gateway.url, initializeRequest(), { ca })
+    const headers = { 'mcp-session-id': String(opened.headers['mcp-session-id']) }
+    const call = (id: number) => {
+      const params = { name: 'a__echo', arguments: { id } }
+      const body = { jsonrpc: '2.0', id, method: 'tools/call', params }
+      return ask(gateway.url, body, { ca, headers })
+    }
+    for (let id = 1; id <= 10; id++) {
+      const { json } = await call(id)
+      expect(json).toMatchObject({ result: { content: [{ text: `{"id":${id}}` }] } })
+    }
+    expect(await workersOf(gateway, 'request')).toEqual(BOTH)
+    await authority.sign('server', 'second', 'IP:127.0.0.1')
+    let inARow = 0
+    await waitUntil(async () => {
+      inARow = (await call(11)).server === 'second' ? inARow + 1 : 0
+      return inARow === 2 * BOTH.length
+    }, 'the new certificate at both')
   })
 
   it('that asks for client certificates knows clients by them, and nobody else', async () => {

@@ -8,53 +8,26 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import type { JsonObject } from '../../backends/index.js'
-import type { GatewayConfig, SpawnedGateway } from '../support/gateway.js'
-import { CLI, spawnGateway } from '../support/gateway.js'
+import { CLI } from '../support/gateway.js'
 import { startLoad } from '../support/marked-load.js'
 import { get, openSession, send } from '../support/raw-client.js'
 import type { Handler } from '../support/upstream-server.js'
 import { echo, startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
-
-const BOTH = [1, 2]
-/** Each request on a connection of its own. */
-const APART = { connection: 'close' }
-const child = {
-  name: 'child',
-  stdio: {
-    command: process.execPath,
-    args: [fileURLToPath(new URL('../support/stdio-servers/good.mjs', import.meta.url))],
-    scope: 'shared',
-  },
-}
-
-async function spawnTwo(config: GatewayConfig, ...options: string[]): Promise<SpawnedGateway> {
-  const gateway = await spawnGateway({ workers: 2, admin: { port: 0 }, ...config }, ...options)
-  await ready(gateway)
-  return gateway
-}
-
-const lines = ({ log }: SpawnedGateway, msg: string): JsonObject[] =>
-  log.filter((it) => it['msg'] === msg)
-const adminUrl = (gateway: SpawnedGateway) => String(lines(gateway, 'admin listener')[0]?.['url'])
-const readyz = (gateway: SpawnedGateway) => get(`${adminUrl(gateway)}/readyz`)
-const ready = (gateway: SpawnedGateway) =>
-  waitUntil(async () => (await readyz(gateway)).status === 200, 'all workers to be ready')
-const pids = (gateway: SpawnedGateway): number[] =>
-  lines(gateway, 'worker ready').map((it) => Number(it['pid']))
-const pidOf = (gateway: SpawnedGateway, worker: number): number =>
-  Number(lines(gateway, 'worker ready').findLast((it) => it['worker'] === worker)?.['pid'])
-
-const numbers = (some: readonly JsonObject[]): number[] =>
-  [...new Set(some.map((it) => Number(it['worker'])))].toSorted((one, other) => one - other)
-
-/** Of lines of the log, once all workers have written one. */
-async function workersOf(gateway: SpawnedGateway, msg: string): Promise<number[]> {
-  const seen = () => numbers(lines(gateway, msg))
-  await waitUntil(() => seen().length === BOTH.length, `"${msg}" of both workers`)
-  return seen()
-}
+import {
+  adminUrl,
+  APART,
+  BOTH,
+  goodChild,
+  lines,
+  numbers,
+  pidOf,
+  pids,
+  ready,
+  readyz,
+  spawnTwo,
+  workersOf,
+} from '../support/workers.js'
 
 function isAlive(pid: number): boolean {
   try {
@@ -82,7 +55,7 @@ describe('workers', () => {
   })
 
   it('have child processes of their own', async () => {
-    await using gateway = await spawnTwo({ targets: [child] })
+    await using gateway = await spawnTwo({ targets: [goodChild] })
     const session = await openSession(gateway.url, undefined, {}, APART)
     const seen = new Set<string>()
     for (let calls = 0; calls < 10; calls++) seen.add((await session.call('child__pid')).text)
@@ -107,7 +80,7 @@ describe('workers', () => {
   })
 
   it('are shown by one scrape, each metric described once; by the rest of the admin listener, the first', async () => {
-    await using gateway = await spawnTwo({ targets: [child] })
+    await using gateway = await spawnTwo({ targets: [goodChild] })
     const { text } = await get(`${adminUrl(gateway)}/metrics`)
     const described = text.split('\n').filter((it) => it.startsWith('# TYPE '))
     expect(new Set(described).size).toBe(described.length)
@@ -291,7 +264,7 @@ describe('a gateway with workers that is told to stop', () => {
   })
 
   it('by `kill -9` takes its workers and their child processes with it', async () => {
-    await using gateway = await spawnTwo({ targets: [child] })
+    await using gateway = await spawnTwo({ targets: [goodChild] })
     const session = await openSession(gateway.url, undefined, {}, APART)
     const seen = new Set<number>()
     for (let calls = 0; calls < 4; calls++) {

@@ -3,6 +3,8 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { get as httpGet } from 'node:http'
+import { get as httpsGet } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -134,10 +136,19 @@ export async function spawnGatewayIn(
       await rm(folder, { recursive: true })
     },
   }
-  await waitUntil(async () => (await readyz(gateway.port)) === 200, 'the gateway to be ready')
+  await waitUntil(async () => (await readyz(url)) === 200, 'the gateway to be ready')
   return gateway
 }
 
-async function readyz(port: number): Promise<number> {
-  return (await fetch(`http://127.0.0.1:${port}/readyz`)).status
+/** Whoever shows itself there. */
+function readyz(url: string): Promise<number | undefined> {
+  const { protocol, origin } = new URL(url)
+  const send = protocol === 'https:' ? httpsGet : httpGet
+  return new Promise((resolve, reject) => {
+    const options = { rejectUnauthorized: false, agent: false }
+    send(`${origin}/readyz`, options, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    }).once('error', reject)
+  })
 }
