@@ -60,6 +60,8 @@ export async function measureInitialize(backend, { extent, rounds, seconds }) {
   const subjects = []
   for (const count of counts) {
     const gateway = await startGateway({ targets: backend.targets(count, 10) })
+    // Once there is a list, all servers have been heard.
+    await gateway.ask('tools/list')
     const place = { port: gateway.port, path: '/mcp', headers: {} }
     const request = { era: 'legacy', method: 'initialize', params: introduction }
     subjects.push(subject(String(count), gateway, place, request))

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 
-const TICKS_PER_SECOND = 100
+const NANOS = 1e9
 const KIB = 1024
 
 const hasTaskset = spawnSync('taskset', ['--version']).status === 0
@@ -43,12 +43,15 @@ export function family(pid) {
   return ids
 }
 
-/** What these processes have run for, in user and kernel. Not a number where there is no `/proc`. */
+/** What the threads of these processes have run for, in user and kernel. Not a number where there is no `/proc`. */
 export function cpuSeconds(pids) {
   return sum(pids, (pid) => {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+    const threads = readdirSync(`/proc/${pid}/task`)
+    const nanos = threads.map((thread) => {
+      const [ran] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')
+      return Number(ran)
+    })
+    return nanos.reduce((total, it) => total + it, 0) / NANOS
   })
 }
 

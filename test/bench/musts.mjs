@@ -12,10 +12,14 @@ function byCpu(rows, whose, other) {
 const rate = (rows, whose, other) =>
   find(rows, whose)?.callsPerSecond / find(rows, other)?.callsPerSecond
 
-/** Each figure is `undefined` or not a number where it was not measured. `atLeast` or `atMost` is the must. */
+/**
+ * `atLeast` or `atMost` is the must, `parts` what is measured for it. A figure is `undefined` or not a number where it was
+ * not measured.
+ */
 export const MUSTS = [
   ...['legacy', 'modern'].map((era) => ({
     key: `small-${era}`,
+    parts: ['calls'],
     work: `tools/call, 100 B, 32 connections, ${era}`,
     relation: 'of the bare proxy’s calls',
     atLeast: 0.75,
@@ -35,6 +39,7 @@ export const MUSTS = [
   })),
   ...['legacy', 'modern'].map((era) => ({
     key: `rules-${era}`,
+    parts: ['calls'],
     work: `the same with JWT and 50 rules, ${era}`,
     relation: 'of the calls without',
     atLeast: 0.9,
@@ -54,6 +59,7 @@ export const MUSTS = [
   })),
   {
     key: 'latency',
+    parts: ['calls'],
     work: 'added latency, 1 connection, p50',
     relation: '× the bare proxy’s',
     atMost: 1.5,
@@ -68,6 +74,7 @@ export const MUSTS = [
     const work = { era: 'legacy', form, size: MIB, connections: 32 }
     return {
       key: `large-${form}`,
+      parts: ['calls'],
       work: `1 MiB result, ${form === 'json' ? 'JSON' : 'SSE'}, 32 connections`,
       relation: 'of the bare proxy’s calls',
       atLeast: 0.8,
@@ -82,6 +89,7 @@ export const MUSTS = [
     const work = { era: 'legacy', targets }
     return {
       key: `lists-${targets}`,
+      parts: ['lists'],
       work: `tools/list, ${targets} × ${targets}`,
       relation: 'of the bare proxy’s with the same bytes',
       atLeast: 0.8,
@@ -93,6 +101,7 @@ export const MUSTS = [
   }),
   {
     key: 'initialize',
+    parts: ['initialize'],
     work: 'initialize, 100 backends',
     relation: '× the cost with 1 backend',
     atMost: 1.3,
@@ -102,6 +111,7 @@ export const MUSTS = [
   },
   {
     key: 'upstream',
+    parts: ['lists', 'initialize'],
     work: 'requests to servers in tools/list and initialize',
     relation: 'requests',
     atMost: 0,
@@ -110,6 +120,7 @@ export const MUSTS = [
   },
   {
     key: 'lookup',
+    parts: ['lookup'],
     work: 'tools/call with 10,000 tools',
     relation: '× the cost with 10 tools',
     atMost: 1.15,
@@ -119,6 +130,7 @@ export const MUSTS = [
   },
   {
     key: 'sessions',
+    parts: ['sessions'],
     work: '10,000 idle sessions with GET streams',
     relation: 'KiB each, resident',
     atMost: 20,
@@ -127,6 +139,7 @@ export const MUSTS = [
   },
   {
     key: 'idle-cpu',
+    parts: ['idleCpu'],
     work: 'idle CPU, 100 targets and 1,000 sessions',
     relation: 'of a core',
     atMost: 0.01,
@@ -134,6 +147,7 @@ export const MUSTS = [
   },
   {
     key: 'workers',
+    parts: ['workers'],
     work: '`workers: 2` on two cores',
     relation: '× the calls of one, computed',
     atLeast: 1.6,
