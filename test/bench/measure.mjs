@@ -5,8 +5,10 @@ import { cpuSeconds, forgetPeak, mib, peakKib } from './machine.mjs'
 
 const MICROS = 1e6
 
-/** CPU that a contender has used before it counts: until then its code is still being compiled. */
+/** CPU that a contender has used before it counts: until then its code is still being compiled. Less for each other work. */
 const WARM_UP_SECONDS = 1
+const SECOND_WARM_UP_SECONDS = 0.3
+const warm = new WeakSet()
 /** On a busy machine a contender gets its share so much later, or never. */
 const PATIENCE = 5
 /** Of the CPU that is wanted. */
@@ -19,7 +21,11 @@ const ENOUGH = 0.7
  */
 export async function inTurns(subjects, { rounds, seconds }) {
   const samples = new Map(subjects.map(({ name }) => [name, []]))
-  for (const subject of subjects) await sample(subject, WARM_UP_SECONDS)
+  for (const subject of subjects) {
+    const isWarm = warm.has(subject.contender)
+    await sample(subject, isWarm ? SECOND_WARM_UP_SECONDS : WARM_UP_SECONDS)
+    warm.add(subject.contender)
+  }
   for (let round = 0; round < rounds; round++) {
     for (const subject of subjects) {
       samples.get(subject.name).push(await sample(subject, seconds))
