@@ -4,7 +4,7 @@
  */
 import type { AttemptsOptions } from './attempts.js'
 import { Attempts } from './attempts.js'
-import type { Call } from './call.js'
+import type { Call, Caller } from './call.js'
 import type { CircuitBreaker } from './circuit-breaker.js'
 import type { CallerSessions } from './caller-sessions.js'
 import { CallCancelledError, StatefulSessionLostError, UpstreamSessionLostError } from './errors.js'
@@ -58,6 +58,10 @@ export class CallSender {
     // The result of a task is waited for until there is one (2025-11-25 basic/utilities/tasks).
     const timeoutMs =
       call.method === 'tasks/result' ? 0 : (call.tool?.timeoutMs ?? this.#target.timeouts.callMs)
+    if (this.#target.stateful && this.#isElsewhere(call.caller)) {
+      const message = 'what the session keeps is at another server of this target'
+      throw new StatefulSessionLostError(this.#target.name, message)
+    }
     const startedAt = performance.now()
     this.#budget.earn()
     let attempts: Attempts | undefined
@@ -127,6 +131,13 @@ export class CallSender {
 
   #cancelled(): CallCancelledError {
     return new CallCancelledError(this.#target.name, 'the caller cancelled the request')
+  }
+
+  /** Whether the caller has its session with this target at another server, of those that it has or had. */
+  #isElsewhere({ places }: Caller): boolean {
+    if (places === undefined || places.has(idOf(this.#target))) return false
+    const { name } = this.#target
+    return [...places.keys()].some((id) => id.split('@', 1)[0] === name)
   }
 
   #attempts(request: RequestOptions, timeoutMs: number, startedAt: number): Attempts {

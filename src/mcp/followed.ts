@@ -13,7 +13,7 @@ export async function follow(
 ): Promise<RawObject> {
   const result = await server.subscribe(session.caller, params, permit)
   const { uri } = params.value
-  if (typeof uri === 'string') session.follows.set(uri, server)
+  if (typeof uri === 'string') (session.follows ??= new Map()).set(uri, server)
   return result
 }
 
@@ -25,7 +25,7 @@ export async function unfollow(
   permit: Permit | undefined,
 ): Promise<RawObject> {
   const { uri } = params.value
-  if (typeof uri === 'string') session.follows.delete(uri)
+  if (typeof uri === 'string') session.follows?.delete(uri)
   return server.unsubscribe(session.caller, params, permit)
 }
 
@@ -35,11 +35,13 @@ export function followThere(
   server: VirtualServer,
   permit: Permit | undefined,
 ): void {
-  for (const [uri, before] of session.follows) {
+  const { follows, caller } = session
+  if (follows === undefined) return
+  for (const [uri, before] of follows) {
     if (before === server) continue
-    session.follows.set(uri, server)
-    moveOne(uri, before, server, session.caller, permit).catch(() => {
-      if (session.follows.get(uri) === server) session.follows.delete(uri)
+    follows.set(uri, server)
+    moveOne(uri, before, server, caller, permit).catch(() => {
+      if (follows.get(uri) === server) follows.delete(uri)
     })
   }
 }

@@ -24,7 +24,7 @@ import { PostResponse } from './post-response.js'
 import type { ResumableStream } from './resumable-stream.js'
 import { ResumableStreams } from './resumable-stream.js'
 import { requireAccept } from './request.js'
-import { noSession, serverIn, toldOfLists } from './served.js'
+import { serverIn, toldOfLists } from './served.js'
 import type { Terms } from './terms.js'
 import { requireScopes } from './terms.js'
 
@@ -93,7 +93,7 @@ export class LegacyEndpoint {
   request(message: RequestMessage, visit: Visit, observation: RequestObserver): void {
     const session = this.#session(visit, message.id)
     const terms = this.#terms(visit, session)
-    const own = this.#served(visit, session, terms, message.id)
+    const own = this.#served(visit, session, terms)
     observation.spokenBy(speakerOf(session), terms, own)
     requireScopes(terms, own, message)
     const reply = this.#reply(visit.response, session, [message.id], false)
@@ -250,14 +250,13 @@ export class LegacyEndpoint {
     return terms
   }
 
-  /** @throws RefusedError as `serverIn` */
+  /** The server of the path as the session has it. */
   #served(
     { request, server, principal }: Visit,
     session: Session,
     { permit }: Terms,
-    id?: RequestId,
   ): VirtualServer {
-    return serverIn(session, server, this.#options.variants, principal, request, permit, id)
+    return serverIn(session, server, this.#options.variants, principal, request, permit)
   }
 
   #streamsOf(session: Session): ResumableStreams {
@@ -283,7 +282,9 @@ export class LegacyEndpoint {
       })
     }
     const session = this.#options.sessions.find(token, name, principal.id)
-    if (session === undefined) throw noSession(id)
+    if (session === undefined) {
+      throw new RefusedError(404, 'there is no such session; begin anew with "initialize"', { id })
+    }
     return session
   }
 }

@@ -44,6 +44,9 @@ export interface SessionStream {
   end(): void
 }
 
+/** Most sessions have nothing to choose. */
+const UNCHOSEN: Session['chosen'] = { at: -1, choice: new Map() }
+
 export class Session {
   readonly seed: SessionSeed
   readonly caller: Caller & {
@@ -54,7 +57,7 @@ export class Session {
   /** Of targets with variants, those that serve it now; `at` says in which state of things they were chosen. */
   chosen: { readonly at: number; readonly choice: Choice }
   /** What it follows, and the server by which it does. */
-  readonly follows = new Map<string, VirtualServer>()
+  follows: Map<string, VirtualServer> | undefined
   readonly #inFlight = new Map<RequestId, Cancellation>()
   readonly #streams = new Set<SessionStream>()
   #stopListening: (() => void) | undefined
@@ -64,7 +67,8 @@ export class Session {
 
   constructor(seed: SessionSeed) {
     this.seed = seed
-    this.chosen = { at: -1, choice: new Map(seed.variants) }
+    this.chosen =
+      seed.variants === undefined ? UNCHOSEN : { at: -1, choice: new Map(seed.variants) }
     const { uid, principal, capabilities } = seed
     this.caller = {
       era: 'legacy',

@@ -58,9 +58,6 @@ interface Plan {
   readonly givenUp: Map<string, GivenUp>
 }
 
-/** Where a target of a session keeps what it needs, and the session was given to another server. */
-export const LOST = 'lost'
-
 export class Variants {
   readonly #options: VariantsOptions
   #plans: ReadonlyMap<TargetName, Plan> = new Map()
@@ -112,26 +109,22 @@ export class Variants {
   }
 
   /**
-   * For a session: as it was chosen when it was opened, unless that variant is gone or given up. `LOST` where what the
-   * session needs is at a server that serves it no more.
+   * For a session: as it was chosen when it was opened, unless that variant is gone or given up. One that was opened before
+   * a target had variants is served by the first.
    */
-  forSession(session: Session, asker: Asker): Choice | undefined | typeof LOST {
+  forSession(session: Session, asker: Asker): Choice | undefined {
     if (this.isIdle) return undefined
-    const { chosen, seed, caller } = session
+    const { chosen, seed } = session
     if (chosen.at === this.#version) return chosen.choice
-    const next = new Map(chosen.choice)
-    let isLost = false
+    const next = new Map<TargetName, string>()
     for (const [target, plan] of this.#plans) {
-      const before = chosen.choice.get(target)
-      if (before !== undefined && this.#serves(plan, before)) continue
+      const before = chosen.choice.get(target) ?? plan.variation.variants[0]?.name ?? ''
       const facts = this.#facts(asker, 'initialize', {}, target)
-      next.set(
-        target,
-        this.#choose(plan, facts, () => seed.uid),
-      )
-      isLost ||= before !== undefined && caller.places.has(idOf({ name: target, variant: before }))
+      const key = (): string => seed.uid
+      next.set(target, this.#serves(plan, before) ? before : this.#choose(plan, facts, key))
     }
-    if (isLost) return LOST
+    // What is there no more may come back.
+    for (const [target, variant] of chosen.choice) if (!next.has(target)) next.set(target, variant)
     session.chosen = { at: this.#version, choice: next }
     return next
   }

@@ -133,7 +133,11 @@ describe('of a target with variants', () => {
     canary.behave('tool-error')
     while ((await session.call('a__who')).status === 200);
     expect((await session.call('a__who')).status).toBe(404)
-    expect(await who(await openBeta(two.here))).toBe('stable')
+    const anew = await openBeta(two.here)
+    expect(await who(anew)).toBe('stable')
+    const single = { name: 'a', mcp: { url: canary.url }, stateful: true }
+    two.gateways[0]?.apply(configOf({ targets: [single] }))
+    expect((await anew.call('a__who')).status).toBe(404)
   })
 
   it('what is for everybody is for the caller alone', async () => {

@@ -5,7 +5,9 @@ import { configOf, startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
 import type { RawSession } from '../support/raw-client.js'
 import { openSession } from '../support/raw-client.js'
+import { observed } from '../support/observed-gateway.js'
 import { startTwo } from '../support/replicas.js'
+import { connectV1, connectV2 } from '../support/sdk-clients.js'
 import { answererIn, startVariant, toolsIn } from '../support/variant-servers.js'
 import { waitUntil } from '../support/wait-until.js'
 
@@ -122,6 +124,33 @@ describe.each(ERAS)('a target with variants, of %s servers', (era) => {
   })
 })
 
+describe('a variant whose server dies', () => {
+  it('is given up for calls that reach nobody, and clients of both lines of the SDK go on', async () => {
+    await using stable = await startVariant('modern', 'stable')
+    const canary = await startVariant('modern', 'canary')
+    const target = varied(stable, canary, { weight: 1_000_000 }, { rollback: { minCalls: 5 } })
+    await using it = await observed({ targets: [target] })
+    await using v1 = await connectV1(it.gateway.url)
+    await using v2 = await connectV2(it.gateway.url)
+    const ask = async (client: typeof v1 | typeof v2): Promise<string> => {
+      const answer = client.callTool({ name: 'a__who', arguments: {} })
+      const { content } = await (answer as Promise<{ content: unknown }>).catch(() => ({
+        content: [{ text: 'failed' }],
+      }))
+      return (content as { text: string }[])[0]?.text ?? ''
+    }
+    expect([await ask(v1), await ask(v2)]).toEqual(['canary', 'canary'])
+    await canary[Symbol.asyncDispose]()
+    const outcomes: string[] = []
+    for (let round = 0; round < 10; round++) outcomes.push(await ask(v1), await ask(v2))
+    const failures = outcomes.filter((answer) => answer !== 'stable').length
+    const { targets } = (await it.api('targets')) as { targets: JsonObject[] }
+    const { givenUp } = targets[1]?.['variant'] as JsonObject
+    expect(givenUp).toMatchObject({ failures, calls: failures + 2 })
+    expect(outcomes.slice(failures).every((answer) => answer === 'stable')).toBe(true)
+  })
+})
+
 describe('a choice by rule', () => {
   it('is by claims of the caller', async () => {
     await using stable = await startVariant('legacy', 'stable')
@@ -209,6 +238,19 @@ describe('a changed configuration', () => {
     expect(new Set(await Promise.all(before.map(who)))).toEqual(new Set(['stable']))
     const after = await openMany(gateway.url, 10)
     expect(new Set(await Promise.all(after.map(who)))).toEqual(new Set(['canary']))
+  })
+
+  it('that gives a target variants leaves sessions at the first', async () => {
+    await using stable = await startVariant('legacy', 'stable')
+    await using canary = await startVariant('legacy', 'canary')
+    await using gateway = await startGateway({ targets: [{ name: 'a', mcp: { url: stable.url } }] })
+    const before = await openMany(gateway.url, 5)
+    expect(new Set(await Promise.all(before.map(who)))).toEqual(new Set(['stable']))
+    gateway.apply(configOf({ targets: [varied(stable, canary, { weight: 1_000_000 })] }))
+    expect(new Set(await Promise.all(before.map(who)))).toEqual(new Set(['stable']))
+    expect(await who(await openSession(gateway.url))).toBe('canary')
+    gateway.apply(configOf({ targets: [{ name: 'a', mcp: { url: canary.url } }] }))
+    expect(new Set(await Promise.all(before.map(who)))).toEqual(new Set(['canary']))
   })
 
   it('that removes a variant lets its calls finish, and gives its sessions to another', async () => {
