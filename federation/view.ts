@@ -50,15 +50,19 @@ export interface View {
   readonly modernLists: Readonly<Record<CatalogKind, string>>
 }
 
-/**
- * With a permit, only what it shows: names are made as if all were there, so that nobody's depend on who asks. `names`
- * are those by which the permit knows things, where they are not those of this view.
- */
+export interface ViewOptions {
+  /** Only what it shows is there: names are made as if all were, so that nobody's depend on who asks. */
+  readonly permit?: Permit | undefined
+  /** Those by which the permit knows things, where they are not those of this view. */
+  readonly names?: ExposedNames | undefined
+  /** All that there are; of some nothing may be known yet, and what is theirs has names all the same. */
+  readonly targets?: readonly Target[]
+}
+
 export function buildView(
   members: readonly ViewMember[],
   naming: Naming,
-  permit?: Permit,
-  names?: ExposedNames,
+  { permit, names, targets = [] }: ViewOptions = {},
 ): View {
   const offers = (kind: CatalogKind): Offer[] =>
     members.map(({ target, catalog }) => ({ target, items: catalog.items[kind] }))
@@ -91,7 +95,8 @@ export function buildView(
     resources: arrayText(shown('resource', uris.resources), itemText('resources')),
     templates: arrayText(shown('resource', uris.templates), itemText('templates')),
   }
-  const targets = new Map(members.map(({ target }) => [target.name, target]))
+  const all = [...targets, ...members.map(({ target }) => target)]
+  const byName = new Map(all.map((target) => [target.name, target]))
   const isAlike = tools.named.every(({ item: { raw } }) => forModern(raw) === forLegacy(raw))
   return {
     tools: new NameIndex('tool', tools.named),
@@ -99,7 +104,7 @@ export function buildView(
     uris,
     collisions: [...tools.collisions, ...prompts.collisions],
     nameOf: (kind, name, original) => {
-      const target = targets.get(name)
+      const target = byName.get(name)
       if (target === undefined) return original
       return (kind === 'tool' ? allTools : allPrompts).nameOf(target, original)
     },

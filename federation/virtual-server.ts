@@ -44,9 +44,14 @@ export interface ServerSelf {
   readonly serverInfo: JsonObject
 }
 
-export interface VirtualServerOptions extends Omit<CallRouterOptions, 'view' | 'keepers'> {
+export interface VirtualServerOptions extends Omit<
+  CallRouterOptions,
+  'view' | 'keepers' | 'names'
+> {
   /** The keepers of this server's backends by target, in order; of targets with variants the one that is chosen. */
   readonly keepers: (choice?: Choice) => ReadonlyMap<TargetName, CatalogKeeper>
+  /** The server over all targets, of which this is a part: permits know things by its names. */
+  readonly merged?: VirtualServer
   /** Version told to clients where the settings give none. */
   readonly version: string
 }
@@ -92,6 +97,7 @@ export class VirtualServer {
   readonly #subscriptions: Subscriptions
   readonly #audience: Audience
   readonly #whole: VirtualServer
+  readonly #names: ExposedNames | undefined
   /** By what is not as usual. One that is forgotten keeps no pictures, as nobody tells it of changes. */
   readonly #siblings = new LRUCache<string, VirtualServer>({
     max: MAX_SIBLINGS,
@@ -106,12 +112,18 @@ export class VirtualServer {
   /** What those see who may not see everything, by the keys of their permits. */
   readonly #restricted = new LRUCache<string, View>({ max: MAX_RESTRICTED })
 
-  /** `whole` is the server of which this is what some callers see. */
-  constructor(options: VirtualServerOptions, whole?: VirtualServer) {
+  /** `whole` is the server of which this is what those callers see who are served by the variants of `choice`. */
+  constructor(options: VirtualServerOptions, whole?: VirtualServer, choice?: Choice) {
     this.#options = options
+    const { merged } = options
+    this.#names = merged && ((...of) => merged.with(choice).nameOf(...of))
     this.#audience = whole === undefined ? new Audience() : whole.#audience
     this.#whole = whole ?? this
-    const parts = { ...options, view: (permit?: Permit) => this.#currentView(permit) }
+    const parts = {
+      ...options,
+      ...(this.#names === undefined ? {} : { names: this.#names }),
+      view: (permit?: Permit) => this.#currentView(permit),
+    }
     this.#router = new CallRouter(parts)
     this.#called = new CalledItems(parts, this.#router)
     this.#subscriptions = new Subscriptions({ ...parts, router: this.#router })
@@ -133,7 +145,11 @@ export class VirtualServer {
     const known = this.#siblings.get(key)
     if (known !== undefined) return known
     const { keepers } = this.#options
-    const sibling = new VirtualServer({ ...this.#options, keepers: () => keepers(special) }, this)
+    const sibling = new VirtualServer(
+      { ...this.#options, keepers: () => keepers(special) },
+      this,
+      special,
+    )
     this.#siblings.set(key, sibling)
     return sibling
   }
@@ -405,13 +421,18 @@ export class VirtualServer {
   }
 
   #build(permit: Permit | undefined): View {
-    const { alone, names } = this.#options
+    const { alone } = this.#options
     const members = this.#keepers.flatMap(({ backend: { target }, catalog }) =>
       catalog === undefined
         ? []
         : [{ target: alone ? { ...target, prefix: '' } : target, catalog }],
     )
-    return buildView(members, this.#options.settings().naming, permit, names)
+    return buildView(members, this.#options.settings().naming, {
+      permit,
+      names: this.#names,
+      // Those of which nothing is known yet have names as well.
+      targets: this.#keepers.map((it) => it.backend.target),
+    })
   }
 }
 

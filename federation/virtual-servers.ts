@@ -158,7 +158,7 @@ export class VirtualServers {
         return keeper && targets().includes(keeper.backend.target.name) ? keeper : undefined
       },
       alone,
-      names: this.merged.nameOf,
+      merged: this.merged,
     })
   }
 

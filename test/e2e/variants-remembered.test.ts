@@ -79,4 +79,24 @@ describe('what is remembered of a target with variants', () => {
       expect(answererIn(await modern.call('a__who', {}, { headers: BETA }))).toContain('-32602')
     }
   })
+
+  it('is under what name rules know its tools, though nothing is known of the first of its servers', async () => {
+    const tool = { name: 'who', inputSchema }
+    await using canary = await startUpstream({ tools: [tool], handlers: saying('canary') })
+    await using gateway = await startGateway({
+      targets: [varied({ url: 'http://127.0.0.1:1/mcp' }, canary)],
+      authorization: { rules: [{ deny: 'mcp.tool.exposedName == "a__who"' }] },
+    })
+    for (const [url, name] of [
+      [gateway.url, 'a__who'],
+      [`${gateway.url}/a`, 'who'],
+    ] as const) {
+      const session = await openSession(url, undefined, {}, BETA)
+      const listed = (await session.request('tools/list')).json['result']
+      expect(listed).toMatchObject({ tools: [] })
+      expect((await session.call(name)).json).toMatchObject({ error: { code: -32602 } })
+      const modern = await new ModernClient(url).call(name, {}, { headers: BETA })
+      expect(modern.json).toMatchObject({ error: { code: -32602 } })
+    }
+  })
 })
