@@ -77,6 +77,8 @@ export interface CacheHint {
 export interface ListAnswer {
   /** Such as `"tools":[…]`. */
   readonly member: string
+  /** The same as it goes over the wire, where it is long: it is encoded once, and not for each client. */
+  readonly bytes: Buffer | undefined
   readonly meta: JsonObject | undefined
   readonly cache: CacheHint
 }
@@ -84,6 +86,11 @@ export interface ListAnswer {
 export const NOT_CACHED: CacheHint = { ttlMs: 0, scope: 'private' }
 
 const META_UNAVAILABLE = 'mcp-junction.dev/unavailable'
+
+/** What is shorter is as quickly encoded as looked up. */
+const LONG_CHARS = 16_384
+/** Lists kept as bytes too: of all kinds and both eras, and of some who may not see everything. */
+const MAX_ENCODED = 16
 
 /** Pictures kept for callers who may see different things. */
 const MAX_RESTRICTED = 200
@@ -109,6 +116,8 @@ export class VirtualServer {
     { readonly settings: FederationSettings['serverInfo']; readonly info: RawObject } | undefined
   /** What is said of it to clients of an era: each asks, and there may be many backends. */
   readonly #selves = new Map<Era, ServerSelf>()
+  /** Long lists as bytes, by their text. */
+  readonly #encoded = new LRUCache<string, Buffer>({ max: MAX_ENCODED })
   /** What those see who may not see everything, by the keys of their permits. */
   readonly #restricted = new LRUCache<string, View>({ max: MAX_RESTRICTED })
 
@@ -207,10 +216,20 @@ export class VirtualServer {
     const view = this.#currentView(permit)
     const array = (era === 'modern' ? view.modernLists : view.lists)[kind]
     return {
-      member: `"${LISTS[kind].member}":${array}`,
+      ...this.#member(kind, array),
       meta: unavailable.length === 0 ? undefined : metaOf(unavailable),
       cache: unavailable.length > 0 ? NOT_CACHED : this.#cacheHint(kind, permit),
     }
+  }
+
+  #member(kind: CatalogKind, array: string): Pick<ListAnswer, 'member' | 'bytes'> {
+    const member = `"${LISTS[kind].member}":${array}`
+    if (array.length < LONG_CHARS) return { member, bytes: undefined }
+    const known = this.#encoded.get(array)
+    if (known !== undefined) return { member, bytes: known }
+    const bytes = Buffer.from(member)
+    this.#encoded.set(array, bytes)
+    return { member, bytes }
   }
 
   /** As fresh as the least fresh of its parts, and for everybody only where all of them are, and all see the same. */
@@ -391,6 +410,7 @@ export class VirtualServer {
     this.#view = undefined
     this.#restricted.clear()
     this.#selves.clear()
+    this.#encoded.clear()
     if (target !== undefined) this.#router.forgetReads(target)
     for (const sibling of this.#siblings.values()) sibling.invalidate(target)
   }

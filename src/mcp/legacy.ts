@@ -39,6 +39,7 @@ import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
 import type { RequestObserver } from '../telemetry/observation.js'
 import { fitForm } from './elicitation-form.js'
+import { listResult } from './list-result.js'
 import type { Terms } from './terms.js'
 import { withinLimits } from './terms.js'
 import { follow, unfollow } from './followed.js'
@@ -242,14 +243,12 @@ const serve: Perform = (server, session, request, call, terms, observation) => {
   }
   // Lists are given whole, so there is no cursor that we ever gave out.
   if (params.value['cursor'] !== undefined) throw new InvalidParamsError('unknown cursor')
-  return server.list(kind, 'legacy', terms.permit).then(listResult)
+  return server.list(kind, 'legacy', terms.permit).then(legacyList)
 }
 
-/** Made of text: nobody parses megabytes to look for what was not put there. */
-function listResult({ member, meta }: ListAnswer): RawObject {
-  return RawJson.fromText(
-    meta === undefined ? `{${member}}` : `{${member},"_meta":${JSON.stringify(meta)}}`,
-  )
+function legacyList(list: ListAnswer): RawObject {
+  const { meta } = list
+  return listResult(list, meta === undefined ? '' : `,"_meta":${JSON.stringify(meta)}`)
 }
 
 /** The level holds for the session: servers it uses are told now, others when it comes to use them. */

@@ -6,7 +6,7 @@ import {
   Cancellation,
   errorText,
   MODERN_VERSION,
-  resultText,
+  resultMessage,
 } from '../../backends/index.js'
 import type { Choice, Permit, VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
@@ -78,9 +78,9 @@ export class ModernEndpoint {
         terms,
         observation,
       )
-      const text = resultText(request.id, result)
-      observation.succeeded(text)
-      response.answer(text, 200)
+      const answer = resultMessage(request.id, result)
+      observation.succeeded(answer)
+      response.answer(answer, 200)
     } catch (cause) {
       if (cause instanceof RefusedError) throw cause
       refuse(cause)

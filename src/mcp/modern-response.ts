@@ -3,11 +3,11 @@
  * the first notification on. Nothing is kept: a client that leaves has given its request up.
  */
 import type { ServerResponse } from 'node:http'
-import type { Membership } from '../../backends/index.js'
-import { sseMessage } from '../../backends/index.js'
-import { cutWhenStalled } from '../http/stalled-reader.js'
+import type { Membership, MessageText } from '../../backends/index.js'
+import { sseMessage, wholeText } from '../../backends/index.js'
 import type { KeepAlive } from './event-stream.js'
 import { EventStream } from './event-stream.js'
+import { answerWithJson } from './json-answer.js'
 
 /** A call quicker than this is answered with JSON. */
 const QUIET_MS = 5_000
@@ -45,21 +45,16 @@ export class ModernResponse {
   }
 
   /** Gives the answer, with a status where none has been given yet. */
-  answer(text: string, status: number): void {
+  answer(answer: MessageText, status: number): void {
     if (this.#isDone) return
     this.#isDone = true
     this.#membership.leave()
     if (this.#stream !== undefined) {
-      this.#stream.write(sseMessage(text))
+      this.#stream.write(sseMessage(wholeText(answer)))
       this.#stream.end()
       return
     }
-    this.#response.writeHead(status, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
-    })
-    this.#response.end(text)
-    cutWhenStalled(this.#response)
+    answerWithJson(this.#response, status, answer)
   }
 
   /** A slow call: from now on it is a stream, so that nobody between takes the connection for dead. */

@@ -4,9 +4,9 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { Membership, MessageText } from '../../backends/index.js'
-import { byteLengthOf, wholeText } from '../../backends/index.js'
-import { cutWhenStalled } from '../http/stalled-reader.js'
+import { wholeText } from '../../backends/index.js'
 import type { KeepAlive } from './event-stream.js'
+import { answerWithJson } from './json-answer.js'
 import type { ResumableStream } from './resumable-stream.js'
 
 /** A call quicker than this is answered with JSON. */
@@ -88,13 +88,6 @@ export class PostResponse {
     return this.#stream
   }
 
-  #writePieces(pieces: readonly (string | Buffer)[]): void {
-    this.#response.cork()
-    for (const piece of pieces) this.#response.write(piece)
-    this.#response.end()
-    this.#response.uncork()
-  }
-
   #finish(): void {
     this.#membership.leave()
     const [first] = this.#answers
@@ -104,12 +97,6 @@ export class PostResponse {
     }
     if (this.#response.destroyed) return
     const body = this.#isBatch ? `[${this.#answers.map(wholeText).join(',')}]` : first
-    this.#response.writeHead(this.#status, {
-      'content-type': 'application/json',
-      'content-length': byteLengthOf(body),
-    })
-    if (typeof body === 'string') this.#response.end(body)
-    else this.#writePieces(body)
-    cutWhenStalled(this.#response)
+    answerWithJson(this.#response, this.#status, body)
   }
 }
