@@ -31,8 +31,25 @@ export interface AppParts {
   readonly onInternalError: (error: unknown) => void
 }
 
-type App = Hono<{ Bindings: HttpBindings }>
+type Routes = Hono<{ Bindings: HttpBindings }>
+type RouteContext = Context<{ Bindings: HttpBindings }>
 
+export interface App extends Pick<Routes, 'fetch'> {
+  /**
+   * Takes a request for the MCP endpoint itself past the routes, which would cost as much as finding the owner of a call
+   * and sending it there. Returns false for all others.
+   */
+  direct(request: IncomingMessage, response: ServerResponse): boolean
+}
+
+type Serve = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  principal: Principal,
+) => Promise<void>
+
+const INTERNAL_ERROR = { error: 'internal error in the gateway' }
+const JSON_TYPE = { 'content-type': 'application/json' }
 const METADATA_PREFLIGHT = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET',
@@ -51,32 +68,32 @@ export function createApp({
   readiness,
   onInternalError,
 }: AppParts): App {
-  const app: App = new Hono()
+  const app: Routes = new Hono()
 
   addHealth(app, readiness)
-  const guarded = async (
-    { env: { incoming, outgoing } }: Context<{ Bindings: HttpBindings }>,
-    serve: (
-      request: IncomingMessage,
-      response: ServerResponse,
-      principal: Principal,
-    ) => Promise<void>,
-  ): Promise<Response> => {
+  const answer = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    serve: Serve,
+  ): Promise<void> => {
     try {
-      addresses.check(incoming)
-      guards.check(incoming)
-      if (guards.answerCors(incoming, outgoing)) return RESPONSE_ALREADY_SENT
-      overload.enter(incoming, outgoing)
-      const admitted = access.admit(incoming)
-      await serve(incoming, outgoing, admitted instanceof Promise ? await admitted : admitted)
+      addresses.check(request)
+      guards.check(request)
+      if (guards.answerCors(request, response)) return
+      overload.enter(request, response)
+      const admitted = access.admit(request)
+      await serve(request, response, admitted instanceof Promise ? await admitted : admitted)
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error
-      writeRefusal(outgoing, error)
+      writeRefusal(response, error)
     }
-    return RESPONSE_ALREADY_SENT
   }
+  const guarded = ({ env: { incoming, outgoing } }: RouteContext, serve: Serve) =>
+    answer(incoming, outgoing, serve).then(() => RESPONSE_ALREADY_SENT)
+  const serveWhole: Serve = (request, response, principal) =>
+    endpoint.handle(request, response, '', principal)
   // Read by browsers of any origin, before anybody has a token (RFC 9728 §3.1).
-  const answerMetadata = (c: Context<{ Bindings: HttpBindings }>): Response => {
+  const answerMetadata = (c: RouteContext): Response => {
     const suffix = c.req.path.slice(METADATA_PATH.length)
     const metadata = access.metadata(c.env.incoming, suffix)
     if (metadata === undefined) return c.json({ error: 'no such resource' }, 404)
@@ -87,9 +104,7 @@ export function createApp({
     // Clients send MCP-Protocol-Version along, which a browser asks about first.
     app.options(at, (c) => c.body(null, 204, METADATA_PREFLIGHT))
   }
-  app.all(path, (c) =>
-    guarded(c, (request, response, principal) => endpoint.handle(request, response, '', principal)),
-  )
+  app.all(path, (c) => guarded(c, serveWhole))
   // A target, a namespace and a name, or what is behind a target that takes it.
   app.all(`${path}/*`, (c) => {
     const name = pathOf(c.env.incoming).slice(path.length + 1)
@@ -112,10 +127,21 @@ export function createApp({
   // Hono's own way is to print it.
   app.onError((error, c) => {
     onInternalError(error)
-    return c.json({ error: 'internal error in the gateway' }, 500)
+    return c.json(INTERNAL_ERROR, 500)
   })
   app.notFound((c) => c.json({ error: `nothing here; the MCP endpoint is ${path}` }, 404))
-  return app
+  return {
+    fetch: app.fetch,
+    direct: (request, response) => {
+      if (request.url !== path) return false
+      answer(request, response, serveWhole).catch((error: unknown) => {
+        onInternalError(error)
+        if (response.headersSent) response.destroy()
+        else response.writeHead(500, JSON_TYPE).end(JSON.stringify(INTERNAL_ERROR))
+      })
+      return true
+    },
+  }
 }
 
 /** As it was sent: what is passed on must not be decoded on the way. */

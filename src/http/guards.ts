@@ -77,6 +77,10 @@ export class Guards {
     const { url = '' } = request
     const named = url.startsWith('/') ? undefined : /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]
     if (!this.#allowsHost(host) || (named !== undefined && !this.#allowsHost(named))) {
+      // RFC 9112 §3.2
+      if (host !== undefined && hostName(host) === undefined) {
+        throw new RefusedError(400, 'the Host header names no host')
+      }
       throw new RefusedError(403, 'this Host is not allowed; add it to listen.allowedHosts')
     }
     const isOwn = this.#hasPage && origin?.replace(/^https?:\/\//, '') === host

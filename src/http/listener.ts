@@ -2,9 +2,11 @@
 import type { HttpBindings } from '@hono/node-server'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
+import type { App } from './app.js'
 import type { Doorway, Entrance } from './entrance.js'
 import { ownPort, throughDoorway } from './entrance.js'
 import type { TlsSettings } from './settings.js'
@@ -52,7 +54,7 @@ interface Unused {
  * @throws the error of `listen`, such as EADDRINUSE
  */
 export async function listen(
-  app: Pick<Hono<{ Bindings: HttpBindings }>, 'fetch'>,
+  app: Pick<Hono<{ Bindings: HttpBindings }>, 'fetch'> & Partial<Pick<App, 'direct'>>,
   host: string,
   place: number | Doorway,
   tls?: ListenerTls,
@@ -67,15 +69,17 @@ export async function listen(
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   }
   // The adapter's types allow for HTTP/2; it makes an HTTP/1.1 server of what it is given here.
-  const server = (
-    secure === undefined
-      ? createAdaptorServer({ ...options, serverOptions })
-      : createAdaptorServer({
-          ...options,
-          createServer: createHttpsServer,
-          serverOptions: { ...serverOptions, ...secure },
-        })
-  ) as Server
+  const server = createAdaptorServer({
+    ...options,
+    createServer: (_: object, routes: RequestListener) => {
+      const listener: RequestListener = (request, response) => {
+        if (app.direct?.(request, response) !== true) routes(request, response)
+      }
+      return secure === undefined
+        ? createHttpServer(serverOptions, listener)
+        : createHttpsServer({ ...serverOptions, ...secure }, listener)
+    },
+  } as Parameters<typeof createAdaptorServer>[0]) as Server
   // Node takes a connection for busy until its first request has come. Under TLS requests show another socket than the
   // connection's, with the same peer.
   const unused: Map<Socket | string, Unused> = new Map()
