@@ -10,6 +10,7 @@ export function sessionsReport(sessions: SessionStore, callers: ModernCallers): 
   for (const session of sessions) {
     if (shown.length === MAX_SHOWN) break
     const { createdAt, protocolVersion, server, principal, client, capabilities } = session.seed
+    const { choice } = session.chosen
     shown.push({
       session: session.shownId,
       since: new Date(createdAt).toISOString(),
@@ -24,6 +25,7 @@ export function sessionsReport(sessions: SessionStore, callers: ModernCallers): 
       capabilities: Object.keys(capabilities).slice(0, MAX_TEXT),
       running: session.running,
       isHeard: session.isHeard,
+      ...(choice.size === 0 ? {} : { variants: Object.fromEntries(choice) }),
     })
   }
   return { count: sessions.size, modernCallers: callers.size, sessions: shown }

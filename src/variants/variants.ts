@@ -121,7 +121,7 @@ export class Variants {
       const before = chosen.choice.get(target) ?? plan.variation.variants[0]?.name ?? ''
       const facts = this.#facts(asker, 'initialize', {}, target)
       const key = (): string => seed.uid
-      next.set(target, this.#serves(plan, before) ? before : this.#choose(plan, facts, key))
+      next.set(target, this.#serves(plan, before) ? before : this.#choose(plan, asker, facts, key))
     }
     // What is there no more may come back.
     for (const [target, variant] of chosen.choice) if (!next.has(target)) next.set(target, variant)
@@ -183,7 +183,7 @@ export class Variants {
     const choice = new Map<TargetName, string>()
     for (const [target, plan] of this.#plans) {
       const facts = this.#facts(asker, method, params.value, target)
-      choice.set(target, this.#choose(plan, facts, key))
+      choice.set(target, this.#choose(plan, asker, facts, key))
     }
     return choice
   }
@@ -203,7 +203,7 @@ export class Variants {
     })
   }
 
-  #choose(plan: Plan, facts: () => Facts, key: () => string): string {
+  #choose(plan: Plan, { request }: Asker, facts: () => Facts, key: () => string): string {
     const { variation, rules } = plan
     const { target, variants, stickyHeader } = variation
     const asked = rules.size === 0 ? undefined : facts()
@@ -211,7 +211,7 @@ export class Variants {
       const rule = rules.get(name)
       return rule !== undefined && asked !== undefined && holds(rule, asked)
     })
-    const header = stickyHeader && facts().asker.request.headers[stickyHeader]
+    const header = stickyHeader && request.headers[stickyHeader]
     const stickyKey = typeof header === 'string' && header !== '' ? `header ${header}` : key()
     const chosen = meant ?? weightedChoice(variants, target, stickyKey)
     // Callers of one that cannot serve them return to the first; where that cannot either, to any that is for everybody.

@@ -243,6 +243,36 @@ describe('what was begun at a variant goes on there', () => {
     expect(canary.asked('tools/call').length).toBeGreaterThan(0)
   })
 
+  it('when a task runs, and its variant is given up', async () => {
+    const task = { taskId: 't1', status: 'working', ttl: 60_000, createdAt: 'c' }
+    const running = {
+      tools: [
+        { name: 'who', inputSchema: { type: 'object' }, execution: { taskSupport: 'optional' } },
+      ],
+      capabilities: { tasks: { cancel: {}, requests: { tools: { call: {} } } } },
+    }
+    const failing = (params: JsonObject) =>
+      params['task'] === undefined ? { content: [], isError: true } : { task }
+    await using stable = await startUpstream({
+      ...running,
+      handlers: { 'tools/call': () => ({ content: [] }) },
+    })
+    await using canary = await startUpstream({
+      ...running,
+      handlers: { 'tools/call': failing, 'tasks/get': () => ({ ...task, status: 'completed' }) },
+    })
+    const target = varied(stable, canary, { rollback: ROLLBACK })
+    await using gateway = await startGateway({ targets: [target] })
+    const session = await openBeta(gateway.url)
+    const made = await session.request('tools/call', { name: 'a__who', arguments: {}, task: {} })
+    const { taskId } = (made.json['result'] as { task: { taskId: string } }).task
+    for (let round = 0; round < 3; round++) await session.call('a__who')
+    await session.call('a__who')
+    expect(stable.asked('tools/call').length).toBeGreaterThan(0)
+    const found = await session.request('tasks/get', { taskId })
+    expect(found.json['result']).toMatchObject({ taskId, status: 'completed' })
+  })
+
   it('when a server asks, and its variant is given up before the answer', async () => {
     const asking = {
       tools: [{ name: 'who', inputSchema: { type: 'object' } }],
@@ -326,6 +356,10 @@ describe('a variant that is given up', () => {
     const series = text.split('\n').filter((line) => line.startsWith(upstream))
     expect(series.filter((line) => line.includes('mcp_junction_variant="canary"'))).toHaveLength(2)
     expect(series.filter((line) => line.includes('mcp_junction_variant="stable"'))).toHaveLength(1)
+
+    const beta = await openSession(url, undefined, {}, BETA)
+    expect(await who(beta)).toBe('stable')
+    expect(await it.api('sessions')).toMatchObject({ sessions: [{ variants: { a: 'stable' } }] })
 
     canary.behave('well')
     expect((await it.act('targets/a@canary/restore')).status).toBe(202)
