@@ -322,9 +322,17 @@ export class VirtualServer {
     return this.#called.itemOf(method, params, permit)
   }
 
-  /** Whose it is that a call names, where that is plain to see. */
+  /** Whose it is that a call names, where that is plain to see; be it only with another variant. */
   ownerOf(method: string, params: JsonObject, permit?: Permit): TargetName | undefined {
-    return this.#called.ownerOf(method, params, permit)
+    const owner = this.#called.ownerOf(method, params, permit)
+    if (owner !== undefined || this.#siblings.size === 0) return owner
+    // What may still come is waited for.
+    if (this.#keepers.some((keeper) => !keeper.settled)) return undefined
+    for (const sibling of this.#siblings.values()) {
+      const other = sibling.ownerOf(method, params, permit)
+      if (other !== undefined) return other
+    }
+    return undefined
   }
 
   /** The server of this path alone, where it takes what is not MCP. */

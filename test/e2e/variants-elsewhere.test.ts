@@ -167,6 +167,18 @@ describe('of a target with variants', () => {
     expect(canary.asked('resources/read')).toHaveLength(1)
   })
 
+  it('no request is larger than the target takes, whichever variant has the tool', async () => {
+    await using stable = await startVariant('legacy', 'stable')
+    await using canary = await startVariant('legacy', 'canary', { tools: ['fresh'] })
+    const target = varied(stable, canary, { maxBodyBytes: 2048 })
+    await using gateway = await startGateway({ targets: [target] })
+    const beta = await openBeta(gateway.url)
+    const large = { text: 'x'.repeat(4_000) }
+    expect((await beta.call('a__fresh', large)).status).toBe(413)
+    expect((await beta.call('a__who', large)).status).toBe(413)
+    expect(answererIn(await beta.call('a__fresh'))).toBe('canary')
+  })
+
   it('what is no MCP goes to the variant of whoever sends it', async () => {
     const page = (text: string) =>
       startHostile((_message, response) => void response.writeHead(200).end(text))
