@@ -180,7 +180,6 @@ export class ModernListening {
   #ended(stream: Stream): void {
     if (!stream.isOpen) return
     this.#end(stream)
-    stream.acknowledge(undefined)
     if (stream !== this.#current) return
     this.#current = undefined
     void this.#reopen()
@@ -201,6 +200,8 @@ export class ModernListening {
     stream.isOpen = false
     this.#streams.delete(stream.id)
     stream.sent.stop()
+    // Whoever waits for it, a call among them, is not to wait for what cannot come any more.
+    stream.acknowledge(undefined)
     this.#echoes.end(stream)
     if (this.#lingering.length === 0) this.#echoes.clear()
   }
