@@ -1,0 +1,75 @@
+/** Bounds that nothing else runs into: the table "What is bounded" of docs/reliability.md names the tests of each. */
+import { expect, it } from 'vitest'
+import type { JsonObject } from '../../backends/index.js'
+import { startGateway } from '../support/gateway.js'
+import { ModernClient } from '../support/modern-client.js'
+import { startHostile } from '../support/raw-http-server.js'
+import type { Stream } from '../support/raw-client.js'
+import { follow, openSession } from '../support/raw-client.js'
+import { startEcho } from '../support/upstream-server.js'
+import { waitUntil } from '../support/wait-until.js'
+
+const event = (message: JsonObject): string =>
+  `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`
+const gatewayTo = (url: string) =>
+  startGateway({ targets: [{ name: 'a', mcp: { url } }], admin: { port: 0 } })
+
+it('a call whose server asks and asks has 32 questions open, and the server hears so', async () => {
+  await using server = await startHostile((message, response) => {
+    if (message['method'] === undefined) return void response.writeHead(202).end()
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const params = { message: '?', requestedSchema: { type: 'object', properties: {} } }
+    for (let id = 1; id <= 33; id++) {
+      response.write(event({ id, method: 'elicitation/create', params }))
+    }
+  })
+  await using gateway = await gatewayTo(server.url)
+  const session = await openSession(gateway.url, undefined, { elicitation: {} })
+  const running = await session.begin('tools/call', { name: 'a__bad', arguments: {} })
+  const refusals = () => server.bodies.filter((it) => it.includes('"error"'))
+  await waitUntil(() => refusals().length === 1, 'the last question to be refused')
+  expect(JSON.parse(refusals()[0] ?? '')).toMatchObject({ id: 33, error: { code: -32600 } })
+  expect(running.messages.filter((it) => it['method'] === 'elicitation/create')).toHaveLength(32)
+  running.close()
+})
+
+it('a stream keeps its last 256 events for whoever comes back', async () => {
+  await using server = await startHostile(({ id, params }, response) => {
+    const { progressToken } = (params as JsonObject)['_meta'] as JsonObject
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    for (let progress = 1; progress <= 400; progress++) {
+      const told = { progressToken, progress } as JsonObject
+      response.write(event({ method: 'notifications/progress', params: told }))
+    }
+    response.end(event({ id: id ?? null, result: { content: [] } }))
+  })
+  await using gateway = await gatewayTo(server.url)
+  const session = await openSession(gateway.url)
+  const _meta = { progressToken: 'p' }
+  const first = await session.begin('tools/call', { name: 'a__bad', arguments: {}, _meta })
+  await first.ended
+  expect(first.messages).toHaveLength(401)
+  const again = await session.listen(first.ids[0])
+  await again.ended
+  expect(again.messages).toEqual(first.messages.slice(-256))
+})
+
+it('a stream of subscriptions/listen follows a thousand resources', async () => {
+  await using upstream = await startEcho()
+  await using gateway = await gatewayTo(upstream.url)
+  const resourceSubscriptions = Array.from({ length: 1_001 }, (_, index) => `demo://${index}`)
+  const params = { notifications: { resourceSubscriptions } }
+  const { json } = await new ModernClient(gateway.url).request('subscriptions/listen', params)
+  expect(json).toMatchObject({ error: { code: -32602 } })
+})
+
+it('32 pages watch what happens', async () => {
+  await using upstream = await startEcho()
+  await using gateway = await gatewayTo(upstream.url)
+  const watch = (): Promise<Stream> =>
+    follow('GET', `${gateway.adminUrl}/api/v1/events`, undefined, { accept: 'text/event-stream' })
+  const watching = await Promise.all(Array.from({ length: 32 }, watch))
+  expect(watching.map(({ status }) => status)).toEqual(Array.from({ length: 32 }, () => 200))
+  expect((await watch()).status).toBe(503)
+  for (const it of watching) it.close()
+})
