@@ -26,7 +26,7 @@ import { reachOf } from './auth/reach.js'
 import { ReachWatch } from './auth/reach-watch.js'
 import type { Config } from './config/schema.js'
 import { secretsOf } from './config/secrets.js'
-import type { AdminApp } from './http/admin-listener.js'
+import type { AdminDoorway } from './http/admin-listener.js'
 import { adminApp, isGuarded, listenForAdmin, urlHost } from './http/admin-listener.js'
 import { Addresses } from './http/addresses.js'
 import { createApp } from './http/app.js'
@@ -115,7 +115,7 @@ export interface GatewayOptions {
   /** Takes lines of the access log. */
   readonly writeAccess?: (line: string) => void
   /** Where another process listens for this one, for clients and for those who run the gateway. */
-  readonly doorway?: Doorway & { onAdmin(app: AdminApp): void }
+  readonly doorway?: Doorway & AdminDoorway
 }
 
 /**
@@ -373,7 +373,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     play: (request, response) => playground.answer(request, response),
     onInternalError: endpointOptions.onInternalError,
   })
-  if (inspection !== undefined) doorway?.onAdmin(inspection)
+  if (inspection !== undefined) {
+    doorway?.onAdmin(inspection, (report, now) => insight.traffic.talliesFor(report, now))
+  }
   const admin = await listenForAdmin(
     doorway === undefined && config.admin,
     logger,

@@ -13,6 +13,7 @@ import { configReport } from './config-report.js'
 import type { Insight } from './insight.js'
 import { sessionsReport } from './sessions-report.js'
 import { statusReport } from './status-report.js'
+import { historyReport } from './traffic.js'
 
 export interface Sources {
   /** Where clients connect. */
@@ -45,7 +46,7 @@ export function allReports(sources: Sources): AdminParts['reports'] {
     // Rules are shown as they are written, and may hold what was put into them.
     config: () => JSON.parse(redact(JSON.stringify(configReport(config())))) as object,
     operations: () => insight.operationsReport(),
-    history: () => traffic.history(),
+    history: () => historyReport(traffic.slots(Date.now())),
     agents: () => agents.report(),
   }
 }

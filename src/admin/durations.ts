@@ -19,22 +19,26 @@ export class Durations {
     this.#counts.fill(0, slot * STEPS, (slot + 1) * STEPS)
   }
 
-  /** As long as this share of all took at most, in milliseconds; within a step it is taken to be even. */
-  quantile(slots: readonly number[], share: number): number | undefined {
-    const steps = Array.from({ length: STEPS }, (_, step) =>
+  /** How many of each step, in all of these slots. */
+  countsOf(slots: readonly number[]): readonly number[] {
+    return Array.from({ length: STEPS }, (_, step) =>
       slots.reduce((sum, slot) => sum + (this.#counts[slot * STEPS + step] ?? 0), 0),
     )
-    const wanted = steps.reduce((sum, it) => sum + it, 0) * share
-    let seen = 0
-    for (const [step, count] of steps.entries()) {
-      if (count === 0) continue
-      if (seen + count >= wanted) {
-        const upper = SHORTEST_MS * 2 ** (step / 2)
-        const lower = step === 0 ? 0 : upper / Math.SQRT2
-        return Number((lower + ((wanted - seen) / count) * (upper - lower)).toFixed(3))
-      }
-      seen += count
-    }
-    return undefined
   }
+}
+
+/** As long as this share of all took at most, in milliseconds; within a step it is taken to be even. */
+export function quantileOf(steps: readonly number[], share: number): number | undefined {
+  const wanted = steps.reduce((sum, it) => sum + it, 0) * share
+  let seen = 0
+  for (const [step, count] of steps.entries()) {
+    if (count === 0) continue
+    if (seen + count >= wanted) {
+      const upper = SHORTEST_MS * 2 ** (step / 2)
+      const lower = step === 0 ? 0 : upper / Math.SQRT2
+      return Number((lower + ((wanted - seen) / count) * (upper - lower)).toFixed(3))
+    }
+    seen += count
+  }
+  return undefined
 }

@@ -1,6 +1,7 @@
 /** How many, how well and how fast, over the last while: a ring of time slots whose size never changes. */
 import type { Outcome } from '../telemetry/operations.js'
 import { Durations } from './durations.js'
+import type { Tally } from './tally.js'
 
 const OUTCOMES: readonly Outcome[] = ['ok', 'failed', 'denied', 'limited', 'cancelled']
 
@@ -13,16 +14,10 @@ export interface Sample {
   readonly upstreamMs: number
 }
 
-/** Latencies are in milliseconds, and `undefined` where nothing happened. */
-export interface Summary {
-  /** How long it was. */
-  readonly spanMs: number
-  readonly count: number
-  readonly outcomes: Readonly<Record<Outcome, number>>
-  readonly p50: number | undefined
-  readonly p95: number | undefined
-  readonly gateway: { readonly p50: number | undefined; readonly p95: number | undefined }
-  readonly upstream: { readonly p50: number | undefined; readonly p95: number | undefined }
+/** `at` is when the slot begins. */
+export interface SlotTally {
+  readonly at: number
+  readonly tally: Tally
 }
 
 export class Figures {
@@ -56,22 +51,22 @@ export class Figures {
   }
 
   /** Of the time from `now - lastMs` on, as far as there are slots, and of what is left of the slot in which it begins. */
-  summary(now: number, lastMs: number): Summary {
+  tally(now: number, lastMs: number): Tally {
     const newest = Math.floor(now / this.slotMs)
     const slots = Math.min(Math.ceil(lastMs / this.slotMs) + 1, this.#slots)
-    return this.#summaryOf(newest - slots + 1, newest, now)
+    return this.#tallyOf(newest - slots + 1, newest, now)
   }
 
   /** Each slot up to now, the oldest first. */
-  history(now: number): readonly (Summary & { readonly at: number })[] {
+  history(now: number): readonly SlotTally[] {
     const newest = Math.floor(now / this.slotMs)
     return Array.from({ length: this.#slots }, (_, index) => {
       const slot = newest - this.#slots + 1 + index
-      return { at: slot * this.slotMs, ...this.#summaryOf(slot, slot, now) }
+      return { at: slot * this.slotMs, tally: this.#tallyOf(slot, slot, now) }
     })
   }
 
-  #summaryOf(from: number, to: number, now: number): Summary {
+  #tallyOf(from: number, to: number, now: number): Tally {
     const places: number[] = []
     for (const [place, slot] of this.#held.entries()) {
       if (slot >= from && slot <= to) places.push(place)
@@ -82,17 +77,12 @@ export class Figures {
         return [outcome, places.reduce((sum, place) => sum + of(place), 0)]
       }),
     ) as Record<Outcome, number>
-    const quantiles = (of: Durations) => ({
-      p50: of.quantile(places, 0.5),
-      p95: of.quantile(places, 0.95),
-    })
     return {
       spanMs: Math.min((to + 1) * this.slotMs, now) - from * this.slotMs,
-      count: Object.values(outcomes).reduce((sum, it) => sum + it, 0),
       outcomes,
-      ...quantiles(this.#total),
-      gateway: quantiles(this.#gateway),
-      upstream: quantiles(this.#upstream),
+      total: this.#total.countsOf(places),
+      gateway: this.#gateway.countsOf(places),
+      upstream: this.#upstream.countsOf(places),
     }
   }
 

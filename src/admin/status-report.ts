@@ -5,6 +5,7 @@ import type { ModernCallers } from '../session/modern-callers.js'
 import type { SessionStore } from '../session/session-store.js'
 import { VERSION } from '../version.js'
 import type { Insight } from './insight.js'
+import { trafficSummary } from './traffic.js'
 
 interface Parts {
   readonly url: string
@@ -32,6 +33,6 @@ export function statusReport(parts: Parts): object {
     sources,
     sessions: { legacy: sessions.size, modern: callers.size },
     denials: insight.refusals.newest.all.length,
-    traffic: insight.traffic.summary(),
+    traffic: trafficSummary(insight.traffic.tally(Date.now())),
   }
 }

@@ -1,8 +1,10 @@
 /** What went through over the last hour, in all and by target, from the records of operations. */
 import { LRUCache } from 'lru-cache'
 import type { Operation } from '../telemetry/operations.js'
-import type { Summary } from './figures.js'
+import type { SlotTally } from './figures.js'
 import { Figures } from './figures.js'
+import type { Summary, Tally } from './tally.js'
+import { summaryOf } from './tally.js'
 
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
@@ -29,6 +31,30 @@ export interface TargetTraffic {
   readonly lastError?: LastError
 }
 
+export interface TrafficTally {
+  readonly lastMinute: Tally
+  readonly lastHour: Tally
+}
+
+export interface TargetTally {
+  readonly name: string
+  readonly lastHour: Tally
+  readonly lastError?: LastError | undefined
+}
+
+/** Reports that are made of counts, which those of several processes can be added to. */
+export const TALLIED = ['status', 'history', 'targets'] as const
+export type TalliedReport = (typeof TALLIED)[number]
+
+/** What the counts of one report are; of others they are absent. */
+export interface Tallies {
+  readonly status?: TrafficTally
+  readonly history?: readonly SlotTally[]
+  readonly targets?: readonly TargetTally[]
+}
+
+export type TalliesFor = (report: TalliedReport, now: number) => Tallies
+
 export class Traffic {
   readonly #all = new Figures(SLOT_MS, HOUR_MS / SLOT_MS)
   readonly #targets = new LRUCache<string, TargetFigures>({ max: MAX_TARGETS })
@@ -53,24 +79,56 @@ export class Traffic {
     known.lastError = { at: new Date(sample.at).toISOString(), method, name, errorType }
   }
 
-  /** Of the last minute and of the last hour. */
-  summary(now = Date.now()): { readonly lastMinute: Summary; readonly lastHour: Summary } {
+  /** What counts of it a report is made of. */
+  talliesFor(report: TalliedReport, now: number): Tallies {
     return {
-      lastMinute: this.#all.summary(now, MINUTE_MS),
-      lastHour: this.#all.summary(now, HOUR_MS),
+      ...(report === 'status' ? { status: this.tally(now) } : {}),
+      ...(report === 'history' ? { history: this.slots(now) } : {}),
+      ...(report === 'targets' ? { targets: this.targets(now) } : {}),
     }
   }
 
-  /** `/api/v1/history`. */
-  history(now = Date.now()): object {
-    return { slotMs: SLOT_MS, slots: this.#all.history(now) }
+  tally(now: number): TrafficTally {
+    return {
+      lastMinute: this.#all.tally(now, MINUTE_MS),
+      lastHour: this.#all.tally(now, HOUR_MS),
+    }
+  }
+
+  slots(now: number): readonly SlotTally[] {
+    return this.#all.history(now)
+  }
+
+  targets(now: number): readonly TargetTally[] {
+    return [...this.#targets.entries()].map(([name, { figures, lastError }]) => ({
+      name,
+      lastHour: figures.tally(now, HOUR_MS),
+      ...(lastError === undefined ? {} : { lastError }),
+    }))
   }
 
   of(target: string, now = Date.now()): TargetTraffic | undefined {
     const known = this.#targets.peek(target)
     if (known === undefined) return undefined
     const { figures, lastError } = known
-    const lastHour = figures.summary(now, HOUR_MS)
-    return { lastHour, ...(lastError === undefined ? {} : { lastError }) }
+    return trafficOf({ name: target, lastHour: figures.tally(now, HOUR_MS), lastError })
+  }
+}
+
+/** Of the last minute and of the last hour, as `/api/v1/status` has it. */
+export function trafficSummary({ lastMinute, lastHour }: TrafficTally) {
+  return { lastMinute: summaryOf(lastMinute), lastHour: summaryOf(lastHour) }
+}
+
+/** `/api/v1/history`. */
+export function historyReport(slots: readonly SlotTally[]): object {
+  return { slotMs: SLOT_MS, slots: slots.map(({ at, tally }) => ({ at, ...summaryOf(tally) })) }
+}
+
+/** What `/api/v1/targets` has of one. */
+export function trafficOf({ lastHour, lastError }: TargetTally): TargetTraffic {
+  return {
+    lastHour: summaryOf(lastHour),
+    ...(lastError === undefined ? {} : { lastError }),
   }
 }

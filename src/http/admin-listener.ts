@@ -1,6 +1,7 @@
 /** The listener for those who run the gateway. */
 import { reasonOf } from '../../backends/index.js'
 import type { Logger } from '../telemetry/logging.js'
+import type { TalliesFor } from '../admin/traffic.js'
 import type { AdminParts } from './admin-app.js'
 import { createAdminApp } from './admin-app.js'
 import type { AdminSettings } from './admin-settings.js'
@@ -12,6 +13,12 @@ import { listen } from './listener.js'
 type AdminChoice = AdminSettings | false | undefined
 
 export type AdminApp = ReturnType<typeof createAdminApp>
+
+/** Where another process listens for those who run the gateway. */
+export interface AdminDoorway {
+  /** Requests go through the app; `tallies` are for reports that show several processes as one. */
+  onAdmin(app: AdminApp, tallies: TalliesFor): void
+}
 
 /** What the admin listener serves, where one is wanted. */
 export function adminApp(

@@ -1,28 +1,25 @@
 /**
- * The admin listener of a gateway with workers. Probes and scrapes show all of them; everything else is answered by the
- * living worker with the lowest number, and what changes something is told to all.
+ * The admin listener of a gateway with workers. Probes, scrapes and reports show all of them; everything else is answered by
+ * the one that has been there the longest, and what changes something is told to all.
  */
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { text } from 'node:stream/consumers'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readiness } from '../http/health.js'
 import { RefusedError } from '../http/refusal.js'
-import type { Answer, Asked } from './asked.js'
+import type { Answering } from './ask-workers.js'
+import { askAll, askFirst, sayNobody } from './ask-workers.js'
+import type { Said } from './merged.js'
 import { mergedMetrics, mergedReadiness } from './merged.js'
+import { isMerged } from './merged-reports.js'
 import type { AdminRequest } from './messages.js'
 import { carried, readRequest, sendAnswer } from './relayed-http.js'
+import { answerReport, watchAll } from './report-front.js'
 
-/** A worker that does not answer is left out of what shows all. */
-const PATIENCE_MS = 5_000
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
-const PLAYGROUND = '/api/v1/playground'
-
-export interface Answering {
-  readonly number: number
-  readonly asked: Asked
-}
+const API = '/api/v1'
+const PLAYGROUND = `${API}/playground`
 
 export interface AdminFrontParts {
   readonly wanted: number
@@ -35,15 +32,16 @@ export interface AdminFrontParts {
 type Bindings = { Bindings: HttpBindings }
 
 export function createAdminFront(parts: AdminFrontParts): Hono<Bindings> {
-  const { wanted, ready, isStopping, onInternalError } = parts
+  const { wanted, isStopping, onInternalError } = parts
+  const ready = (): readonly Answering[] =>
+    parts.ready().toSorted((one, other) => one.startedAt - other.startedAt)
   const app = new Hono<Bindings>()
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
     const answers = await askAll(ready(), probe('/readyz'))
-    const said = answers.map(({ worker, body }) => ({
-      worker,
-      what: JSON.parse(body) as Readiness,
-    }))
+    const said = answers
+      .map(({ worker, body }) => ({ worker, what: JSON.parse(body) as Readiness }))
+      .toSorted(byWorker)
     const report = mergedReadiness(said, { wanted, isStopping: isStopping() })
     return c.json(report, report.ready ? 200 : 503)
   })
@@ -52,10 +50,23 @@ export function createAdminFront(parts: AdminFrontParts): Hono<Bindings> {
     const answers = await askAll(ready(), request)
     const refused = answers.find((it) => it.status !== 200)
     const shown = refused ?? answers[0]
-    if (shown === undefined) return nobody(outgoing)
-    const said = answers.map(({ worker, body }) => ({ worker, what: body }))
+    if (shown === undefined) {
+      sayNobody(outgoing)
+      return RESPONSE_ALREADY_SENT
+    }
+    const said = answers.map(({ worker, body }) => ({ worker, what: body })).toSorted(byWorker)
     outgoing.writeHead(shown.status, carried(shown.headers))
     outgoing.end(refused === undefined ? mergedMetrics(said) : refused.body)
+    return RESPONSE_ALREADY_SENT
+  })
+  app.get(`${API}/events`, async ({ env: { incoming, outgoing } }) => {
+    await watchAll(ready, incoming, outgoing)
+    return RESPONSE_ALREADY_SENT
+  })
+  app.get(`${API}/:report`, async ({ req, env: { incoming, outgoing } }, next) => {
+    const report = req.param('report')
+    if (!isMerged(report)) return next()
+    await answerReport(report, { wanted, workers: ready() }, incoming, outgoing)
     return RESPONSE_ALREADY_SENT
   })
   app.all('*', async ({ env: { incoming, outgoing } }) => {
@@ -71,54 +82,25 @@ export function createAdminFront(parts: AdminFrontParts): Hono<Bindings> {
 }
 
 async function relay(
-  [first, ...others]: readonly Answering[],
+  workers: readonly Answering[],
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
-  const left = new AbortController()
-  outgoing.once('close', () => left.abort())
-  const request = await readRequest(incoming)
-  if (first === undefined) return void nobody(outgoing)
-  let answer: Answer
-  try {
-    answer = await first.asked.ask(request, left.signal)
-  } catch {
-    // It died, or whoever asked has gone.
-    return void nobody(outgoing)
-  }
+  const found = await askFirst(workers, incoming, outgoing)
+  if (found === undefined) return
+  const { first, request, answer } = found
   const isForAll = !READS.has(request.method) && !request.path.startsWith(PLAYGROUND)
-  if (isForAll && answer.status < 300) await askAll(others, request)
+  if (isForAll && answer.status < 300) {
+    const others = workers.filter((it) => it !== first)
+    await askAll(others, request)
+  }
   sendAnswer(outgoing, answer, { 'mcp-junction-worker': String(first.number) })
-}
-
-interface WholeAnswer {
-  readonly worker: number
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
-  readonly body: string
-}
-
-/** The answers of those that gave one. */
-async function askAll(
-  workers: readonly Answering[],
-  request: AdminRequest,
-): Promise<readonly WholeAnswer[]> {
-  const answers = await Promise.allSettled(
-    workers.map(async ({ number, asked }): Promise<WholeAnswer> => {
-      const signal = AbortSignal.timeout(PATIENCE_MS)
-      const { status, headers, body } = await asked.ask(request, signal)
-      return { worker: number, status, headers, body: await text(body) }
-    }),
-  )
-  return answers.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []))
 }
 
 function probe(path: string): AdminRequest {
   return { method: 'GET', path, headers: {}, body: '', remoteAddress: '127.0.0.1' }
 }
 
-function nobody(outgoing: ServerResponse): Response {
-  if (!outgoing.headersSent) outgoing.writeHead(503, { 'content-type': 'application/json' })
-  outgoing.end('{"error":"no worker answers"}')
-  return RESPONSE_ALREADY_SENT
+function byWorker(one: Said<unknown>, other: Said<unknown>): number {
+  return one.worker - other.worker
 }

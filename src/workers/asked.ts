@@ -2,6 +2,8 @@
 import { PassThrough } from 'node:stream'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
+import { json } from 'node:stream/consumers'
+import type { TalliedReport, Tallies } from '../admin/traffic.js'
 import type { AdminRequest, Reply, ToWorker } from './messages.js'
 
 /** Where whoever asked reads slower than the worker answers. */
@@ -30,6 +32,16 @@ export class Asked {
 
   /** Resolves with the head of the answer. Rejects where the worker is gone, or `signal` says so. */
   ask(request: AdminRequest, signal: AbortSignal): Promise<Answer> {
+    return this.#begin((id) => ({ kind: 'ask', id, request }), signal)
+  }
+
+  /** What a report is made of, at that time. Rejects as `ask`. */
+  async tallies(report: TalliedReport, now: number, signal: AbortSignal): Promise<Tallies> {
+    const { body } = await this.#begin((id) => ({ kind: 'tally', id, report, now }), signal)
+    return (await json(body)) as Tallies
+  }
+
+  #begin(message: (id: number) => ToWorker, signal: AbortSignal): Promise<Answer> {
     const id = ++this.#lastId
     const body = new PassThrough()
     const giveUp = (): void => {
@@ -46,7 +58,7 @@ export class Asked {
     body.on('error', () => undefined)
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { body, onHead: resolve, onBroken: reject })
-      this.#send({ kind: 'ask', id, request })
+      this.#send(message(id))
     })
   }
 

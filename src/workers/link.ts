@@ -1,5 +1,6 @@
 /** A worker's end of what ties it to the primary: what that says is done, and what it asks is answered. */
 import type { Socket } from 'node:net'
+import type { TalliesFor } from '../admin/traffic.js'
 import type { AdminApp } from '../http/admin-listener.js'
 import { Answers } from './answers.js'
 import type { FromWorker, ToWorker } from './messages.js'
@@ -34,8 +35,8 @@ export class Link {
       onConnection: (take: (connection: Socket) => void): void => {
         this.#take = take
       },
-      onAdmin: (app: AdminApp): void => {
-        this.#answers = new Answers(app, (reply) => this.tell(reply))
+      onAdmin: (app: AdminApp, tallies: TalliesFor): void => {
+        this.#answers = new Answers(app, tallies, (reply) => this.tell(reply))
       },
     }
   }
@@ -76,6 +77,9 @@ export class Link {
         break
       case 'ask':
         void this.#answers?.answer(message.id, message.request)
+        break
+      case 'tally':
+        this.#answers?.tally(message.id, message.report, message.now)
         break
       case 'abort':
         this.#answers?.abort(message.id)

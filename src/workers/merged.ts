@@ -69,11 +69,12 @@ export function mergedReadiness(
   }
 }
 
-function worst<Item extends { readonly ready: boolean; readonly circuit?: unknown }>(
-  said: readonly Said<Readiness>[],
-  itemsOf: (readiness: Readiness) => readonly Item[],
+/** Of each item, the worker's that is worst off, with its number where it is not well. */
+export function worst<What, Item extends { readonly ready: boolean; readonly circuit?: unknown }>(
+  said: readonly Said<What>[],
+  itemsOf: (what: What) => readonly Item[],
   keyOf: (item: Item) => string,
-): readonly object[] {
+): readonly (Item & { readonly worker?: number })[] {
   const found = new Map<string, { readonly item: Item; readonly worker: number }>()
   for (const { worker, what } of said) {
     for (const item of itemsOf(what)) {

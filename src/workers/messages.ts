@@ -1,5 +1,6 @@
 /** What the primary and its workers tell each other. */
 import type { IncomingHttpHeaders } from 'node:http'
+import type { TalliedReport } from '../admin/traffic.js'
 import type { LogLevel } from '../telemetry/log-levels.js'
 
 export interface AdminRequest {
@@ -36,6 +37,13 @@ export type ToWorker =
   /** After `stop`: the last connection has been given. */
   | { readonly kind: 'ended' }
   | { readonly kind: 'ask'; readonly id: number; readonly request: AdminRequest }
+  /** What a report is made of, at that time; answered as `ask`. Whoever wants it has been let in by then. */
+  | {
+      readonly kind: 'tally'
+      readonly id: number
+      readonly report: TalliedReport
+      readonly now: number
+    }
   | { readonly kind: 'abort'; readonly id: number }
 
 export type Reply =
