@@ -64,7 +64,7 @@ export const healthSchema = z
   .strictObject({
     interval: duration(
       '15s',
-      'Between questions whether the server is there, over HTTP; 0s: none.',
+      'Between questions whether the server is there, over HTTP; with every fourth its host name is looked up. 0s: none.',
     ),
     timeout: duration('10s', 'What it may take to answer before it is taken for gone.').refine(
       (ms) => ms > 0,

@@ -38,11 +38,16 @@ export function createAdminFront(parts: AdminFrontParts): Hono<Bindings> {
   const app = new Hono<Bindings>()
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
-    const answers = await askAll(ready(), probe('/readyz'))
+    const workers = ready()
+    const answers = await askAll(workers, probe('/readyz'))
     const said = answers
       .map(({ worker, body }) => ({ worker, what: JSON.parse(body) as Readiness }))
       .toSorted(byWorker)
-    const report = mergedReadiness(said, { wanted, isStopping: isStopping() })
+    const report = mergedReadiness(said, {
+      wanted,
+      serving: workers.map((it) => it.number),
+      isStopping: isStopping(),
+    })
     return c.json(report, report.ready ? 200 : 503)
   })
   app.get('/metrics', async ({ env: { incoming, outgoing } }) => {

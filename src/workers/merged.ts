@@ -39,10 +39,18 @@ export interface MergedReadiness {
   readonly sources: readonly object[]
 }
 
+export interface Crewed {
+  /** How many there should be. */
+  readonly wanted: number
+  /** Those that have begun and live, by their numbers. */
+  readonly serving: readonly number[]
+  readonly isStopping: boolean
+}
+
 /** Where workers differ, the one that is worse off is shown, with its number. */
 export function mergedReadiness(
   said: readonly Said<Readiness>[],
-  { wanted, isStopping }: { readonly wanted: number; readonly isStopping: boolean },
+  { wanted, serving, isStopping }: Crewed,
 ): MergedReadiness {
   const isReady = said.length === wanted && said.every(({ what }) => what.ready)
   const stopping = isStopping || said.some(({ what }) => what.isStopping === true)
@@ -53,7 +61,7 @@ export function mergedReadiness(
     workers: numbers.map((worker) => {
       const own = said.find((it) => it.worker === worker)
       return own === undefined
-        ? { worker, ready: false, reason: 'not started' }
+        ? { worker, ready: false, reason: serving.includes(worker) ? 'no answer' : 'not started' }
         : { worker, ready: own.what.ready }
     }),
     targets: worst(

@@ -1,5 +1,6 @@
 /** A worker that is alive and does nothing. */
 import { expect, it } from 'vitest'
+import type { JsonObject } from '../../backends/index.js'
 import { openSession } from '../support/raw-client.js'
 import { echo, startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
@@ -39,7 +40,20 @@ it(
     // One of them comes to the worker that hangs, and to another one once that is known.
     const waiting = Array.from({ length: 4 }, () => session.call('a__echo', { mark: 3 }))
     const noticed = () => lines(gateway, 'worker hangs; it is killed').length > 0
-    await waitUntil(async () => (await readyz(gateway)).status === 503, 'probes to tell', 30_000)
+    let report: JsonObject = {}
+    await waitUntil(
+      async () => {
+        const { status, json } = await readyz(gateway)
+        report = json
+        return status === 503
+      },
+      'probes to tell',
+      30_000,
+    )
+    expect(report).toMatchObject({
+      ready: false,
+      workers: [{ worker: 1, reason: 'no answer' }, { ready: true }],
+    })
     await waitUntil(noticed, 'the hanging worker to be noticed', PATIENCE_MS)
     expect(lines(gateway, 'worker hangs; it is killed')).toMatchObject([
       { worker: 1, pid: hanging },

@@ -38,7 +38,7 @@ describe('metrics of several workers', () => {
 })
 
 describe('readiness of several workers', () => {
-  const wanted = { wanted: 2, isStopping: false }
+  const wanted = { wanted: 2, serving: [2], isStopping: false }
 
   it('is that of all who are wanted', () => {
     const both = [1, 2].map((worker) => ({ worker, what: up() }))
@@ -53,6 +53,9 @@ describe('readiness of several workers', () => {
         { worker: 1, ready: false, reason: 'not started' },
         { worker: 2, ready: true },
       ],
+    })
+    expect(mergedReadiness(both.slice(0, 1), wanted)).toMatchObject({
+      workers: [{}, { worker: 2, ready: false, reason: 'no answer' }],
     })
   })
 
