@@ -15,7 +15,7 @@ import type {
   TargetName,
   ToolTraits,
 } from '../backends/index.js'
-import { idOf, RawJson } from '../backends/index.js'
+import { idOf } from '../backends/index.js'
 import { LRUCache } from 'lru-cache'
 import type { ListListener } from './audience.js'
 import { Audience } from './audience.js'
@@ -23,26 +23,22 @@ import type { CallRouterOptions } from './call-router.js'
 import { CallRouter } from './call-router.js'
 import type { CalledItem } from './called-items.js'
 import { CalledItems } from './called-items.js'
-import { extendsTasks, mayOffer, mergeCapabilities, mergeInstructions } from './capabilities.js'
+import { extendsTasks, mayOffer } from './capabilities.js'
 import type { CatalogKind } from './catalog.js'
-import { LISTS } from './catalog.js'
 import type { CatalogKeeper } from './catalog-keeper.js'
 import type { Choice } from './choice.js'
 import type { Unavailable } from './errors.js'
-import { ListUnavailableError } from './errors.js'
+import type { ListAnswer } from './lists.js'
+import { Lists, START_GRACE_MS } from './lists.js'
 import type { Collision } from './naming.js'
 import type { ExposedNames, Permit, PermitItem } from './permit.js'
+import { Pictures } from './pictures.js'
+import type { ServerSelf } from './self.js'
+import { Self } from './self.js'
 import { Subscriptions } from './subscriptions.js'
 import { traitsOf } from './tool-traits.js'
-import type { FederationSettings } from './settings.js'
-import type { InventoryItem, View } from './view.js'
-import { buildView, inventoryOf, permitItem } from './view.js'
-
-export interface ServerSelf {
-  readonly capabilities: JsonObject
-  readonly instructions: string | undefined
-  readonly serverInfo: JsonObject
-}
+import type { InventoryItem } from './view.js'
+import { inventoryOf, permitItem } from './view.js'
 
 export interface VirtualServerOptions extends Omit<
   CallRouterOptions,
@@ -56,9 +52,6 @@ export interface VirtualServerOptions extends Omit<
   readonly version: string
 }
 
-/** A list asked for right after start waits this long for backends that are still being connected, then never. */
-const START_GRACE_MS = 3_000
-
 const NAMES_SOMETHING: ReadonlySet<string> = new Set([
   'tools/call',
   'prompts/get',
@@ -67,33 +60,6 @@ const NAMES_SOMETHING: ReadonlySet<string> = new Set([
   'completion/complete',
 ])
 
-/** How long clients may keep a result, and whether for everybody (2026-07-28 server/utilities/caching). */
-export interface CacheHint {
-  readonly ttlMs: number
-  readonly scope: 'public' | 'private'
-}
-
-/** A list as members of a result that is still to be made: long text that nobody has to read again. */
-export interface ListAnswer {
-  /** Such as `"tools":[…]`. */
-  readonly member: string
-  /** The same as it goes over the wire, where it is long: it is encoded once, and not for each client. */
-  readonly bytes: Buffer | undefined
-  readonly meta: JsonObject | undefined
-  readonly cache: CacheHint
-}
-
-export const NOT_CACHED: CacheHint = { ttlMs: 0, scope: 'private' }
-
-const META_UNAVAILABLE = 'mcp-junction.dev/unavailable'
-
-/** What is shorter is as quickly encoded as looked up. */
-const LONG_CHARS = 16_384
-/** Lists kept as bytes too: of all kinds and both eras, and of some who may not see everything. */
-const MAX_ENCODED = 16
-
-/** Pictures kept for callers who may see different things. */
-const MAX_RESTRICTED = 200
 /** Combinations of variants that are kept. */
 const MAX_SIBLINGS = 100
 
@@ -104,35 +70,28 @@ export class VirtualServer {
   readonly #subscriptions: Subscriptions
   readonly #audience: Audience
   readonly #whole: VirtualServer
-  readonly #names: ExposedNames | undefined
+  readonly #pictures: Pictures
+  readonly #lists: Lists
+  readonly #self: Self
   /** By what is not as usual. One that is forgotten keeps no pictures, as nobody tells it of changes. */
   readonly #siblings = new LRUCache<string, VirtualServer>({
     max: MAX_SIBLINGS,
     dispose: (sibling) => sibling.#detach(),
   })
+  /** Nobody tells it of changes any more: it keeps nothing. */
   #isDetached = false
-  #view: View | undefined
-  #named:
-    { readonly settings: FederationSettings['serverInfo']; readonly info: RawObject } | undefined
-  /** What is said of it to clients of an era: each asks, and there may be many backends. */
-  readonly #selves = new Map<Era, ServerSelf>()
-  /** Long lists as bytes, by their text. */
-  readonly #encoded = new LRUCache<string, Buffer>({ max: MAX_ENCODED })
-  /** What those see who may not see everything, by the keys of their permits. */
-  readonly #restricted = new LRUCache<string, View>({ max: MAX_RESTRICTED })
-
   /** `whole` is the server of which this is what those callers see who are served by the variants of `choice`. */
   constructor(options: VirtualServerOptions, whole?: VirtualServer, choice?: Choice) {
     this.#options = options
     const { merged } = options
-    this.#names = merged && ((...of) => merged.with(choice).nameOf(...of))
+    const names: ExposedNames | undefined = merged && ((...of) => merged.with(choice).nameOf(...of))
+    const named = { ...options, ...(names === undefined ? {} : { names }) }
+    this.#pictures = new Pictures(named)
+    const parts = { ...named, view: (permit?: Permit) => this.#pictures.current(permit) }
     this.#audience = whole === undefined ? new Audience() : whole.#audience
     this.#whole = whole ?? this
-    const parts = {
-      ...options,
-      ...(this.#names === undefined ? {} : { names: this.#names }),
-      view: (permit?: Permit) => this.#currentView(permit),
-    }
+    this.#lists = new Lists(parts)
+    this.#self = new Self(options)
     this.#router = new CallRouter(parts)
     this.#called = new CalledItems(parts, this.#router)
     this.#subscriptions = new Subscriptions({ ...parts, router: this.#router })
@@ -165,88 +124,18 @@ export class VirtualServer {
 
   /** What this server says of itself; no backend is asked. */
   describe(era: Era): ServerSelf {
-    const known = this.#selves.get(era)
-    if (known !== undefined) return known
-    const self = this.#description(era)
-    if (!this.#isDetached) this.#selves.set(era, self)
-    return self
+    if (this.#isDetached) this.#self.invalidate()
+    return this.#self.describe(era)
   }
 
-  #description(era: Era): ServerSelf {
-    const { alone } = this.#options
-    const settings = this.#options.settings()
-    const backends = this.#keepers.map(({ backend, catalog }) => ({
-      target: backend.target,
-      server: catalog?.server,
-    }))
-    return {
-      capabilities: mergeCapabilities(backends, era),
-      instructions: mergeInstructions(settings.instructions, backends, !alone),
-      serverInfo: this.serverInfo.value,
-    }
-  }
-
-  /** What it calls itself: in each answer of 2026-07-28, so made once for each configuration. */
+  /** What it calls itself. */
   get serverInfo(): RawObject {
-    const { serverInfo } = this.#options.settings()
-    if (this.#named?.settings !== serverInfo) {
-      const { name, version = this.#options.version, title } = serverInfo
-      const info: JsonObject = { name, version, ...(title === undefined ? {} : { title }) }
-      this.#named = { settings: serverInfo, info: RawJson.fromValue(info) }
-    }
-    return this.#named.info
+    return this.#self.serverInfo
   }
 
-  /**
-   * A whole list from memory. Missing or old parts are named in its `_meta`.
-   * @throws ListUnavailableError
-   */
-  async list(kind: CatalogKind, era: Era, permit?: Permit): Promise<ListAnswer> {
-    const keepers = this.#keepers
-    const unsettled = keepers.filter((keeper) => !keeper.settled)
-    if (unsettled.length > 0) {
-      await Promise.all(unsettled.map((keeper) => keeper.settle(START_GRACE_MS)))
-    }
-    const unavailable = this.unavailable()
-    const { failureMode } = this.#options.settings()
-    const nothing = keepers.length > 0 && keepers.every(({ catalog }) => catalog === undefined)
-    if (nothing || (failureMode === 'closed' && unavailable.length > 0)) {
-      throw new ListUnavailableError(unavailable)
-    }
-    const view = this.#currentView(permit)
-    const array = (era === 'modern' ? view.modernLists : view.lists)[kind]
-    return {
-      ...this.#member(kind, array),
-      meta: unavailable.length === 0 ? undefined : metaOf(unavailable),
-      cache: unavailable.length > 0 ? NOT_CACHED : this.#cacheHint(kind, permit),
-    }
-  }
-
-  #member(kind: CatalogKind, array: string): Pick<ListAnswer, 'member' | 'bytes'> {
-    const member = `"${LISTS[kind].member}":${array}`
-    if (array.length < LONG_CHARS) return { member, bytes: undefined }
-    const known = this.#encoded.get(array)
-    if (known !== undefined) return { member, bytes: known }
-    const bytes = Buffer.from(member)
-    this.#encoded.set(array, bytes)
-    return { member, bytes }
-  }
-
-  /** As fresh as the least fresh of its parts, and for everybody only where all of them are, and all see the same. */
-  #cacheHint(kind: CatalogKind, permit: Permit | undefined): CacheHint {
-    const parts = this.#keepers.flatMap(({ catalog }) =>
-      catalog?.server.capabilities[LISTS[kind].capability] === undefined ? [] : catalog,
-    )
-    const hints = parts.map(({ freshness }) => freshness[kind])
-    if (hints.length === 0 || hints.includes(undefined)) return NOT_CACHED
-    const until = Math.min(...hints.map((it) => it?.until ?? 0))
-    // Others may be served by another variant.
-    const isAlike = this.#keepers.every(({ backend }) => backend.target.variant === undefined)
-    const isPublic = permit === undefined && isAlike && hints.every((it) => it?.scope === 'public')
-    return {
-      ttlMs: Math.max(0, Math.floor(until - performance.now())),
-      scope: isPublic ? 'public' : 'private',
-    }
+  /** @throws as `Lists.of` */
+  list(kind: CatalogKind, era: Era, permit?: Permit): Promise<ListAnswer> {
+    return this.#lists.of(kind, era, permit)
   }
 
   /** Whether a backend has this capability, or may turn out to have it. */
@@ -261,16 +150,16 @@ export class VirtualServer {
   }
 
   unavailable(): readonly Unavailable[] {
-    return this.#keepers.flatMap(({ unavailable }) => unavailable ?? [])
+    return this.#lists.unavailable()
   }
 
   /** Everything that clients without restrictions are served, and by whom. */
   inventory(): Iterable<InventoryItem> {
-    return inventoryOf(this.#currentView())
+    return inventoryOf(this.#pictures.current())
   }
 
   get collisions(): readonly Collision[] {
-    return this.#currentView().collisions
+    return this.#pictures.current().collisions
   }
 
   /**
@@ -301,12 +190,12 @@ export class VirtualServer {
 
   /** What a permit is asked about a tool, by its exposed name; `undefined` where there is none. */
   toolItem(name: string): PermitItem | undefined {
-    const route = this.#currentView().tools.exact(name)
+    const route = this.#pictures.current().tools.exact(name)
     return route && permitItem('tool', route)
   }
 
   readonly nameOf: ExposedNames = (kind, target, original) =>
-    this.#currentView().nameOf(kind, target, original)
+    this.#pictures.current().nameOf(kind, target, original)
 
   /**
    * The name in the whole federation of the tool that a call means: scopes and limits must hold by whatever name, and at
@@ -404,7 +293,7 @@ export class VirtualServer {
     choice?: () => Choice | undefined,
   ): () => void {
     return this.#audience.add(listener, () => {
-      return this.#whole.with(choice?.()).#currentView(permit).lists
+      return this.#whole.with(choice?.()).#pictures.current(permit).lists
     })
   }
 
@@ -415,10 +304,9 @@ export class VirtualServer {
 
   /** The catalog of a backend is new, or, without one, the settings are: the next look sees it. */
   invalidate(target?: TargetName): void {
-    this.#view = undefined
-    this.#restricted.clear()
-    this.#selves.clear()
-    this.#encoded.clear()
+    this.#pictures.invalidate()
+    this.#lists.invalidate()
+    this.#self.invalidate()
     if (target !== undefined) this.#router.forgetReads(target)
     for (const sibling of this.#siblings.values()) sibling.invalidate(target)
   }
@@ -434,36 +322,7 @@ export class VirtualServer {
 
   #detach(): void {
     this.#isDetached = true
+    this.#pictures.detach()
     this.invalidate()
   }
-
-  #currentView(permit?: Permit): View {
-    if (this.#isDetached) return this.#build(permit)
-    if (permit === undefined) return (this.#view ??= this.#build(undefined))
-    const { key } = permit
-    const known = this.#restricted.get(key)
-    if (known !== undefined) return known
-    const view = this.#build(permit)
-    this.#restricted.set(key, view)
-    return view
-  }
-
-  #build(permit: Permit | undefined): View {
-    const { alone } = this.#options
-    const members = this.#keepers.flatMap(({ backend: { target }, catalog }) =>
-      catalog === undefined
-        ? []
-        : [{ target: alone ? { ...target, prefix: '' } : target, catalog }],
-    )
-    return buildView(members, this.#options.settings().naming, {
-      permit,
-      names: this.#names,
-      // Those of which nothing is known yet have names as well.
-      targets: this.#keepers.map((it) => it.backend.target),
-    })
-  }
-}
-
-function metaOf(unavailable: readonly Unavailable[]): JsonObject {
-  return { [META_UNAVAILABLE]: unavailable.map((it) => ({ ...it })) }
 }
