@@ -13,6 +13,7 @@ import type { Target } from './target.js'
 import { callsForOthers, idOf } from './target.js'
 import type { UpstreamClient } from './upstream-client.js'
 import type { JsonObject, RawObject } from './wire/raw-json.js'
+import { UpstreamSessionLostError } from './errors.js'
 import { ErrorCode, JsonRpcError, notificationText } from './wire/json-rpc.js'
 import { isJsonObject } from './wire/raw-json.js'
 
@@ -134,11 +135,9 @@ export class CallerSessions {
     const key = this.#keyOf(caller)
     const { subscriptions } = this.#use(key, caller)
     if ((this.#followed.get(caller.key) ?? 0) >= MAX_FOLLOWED) throw TOO_MANY
-    const client = await this.#session(key)
-    const others = subscriptions.get(uri)
     // On a session for several callers the server has been asked already.
-    if (others === undefined || others.size === 0) {
-      await client.subscribe(uri, this.#opener.timeoutMs)
+    if ((subscriptions.get(uri)?.size ?? 0) === 0) {
+      await this.#inSession(key, (client) => client.subscribe(uri, this.#opener.timeoutMs))
     }
     const listeners = subscriptions.get(uri) ?? new Map<string, (uri: string) => void>()
     if (!listeners.has(caller.key)) this.#count(caller.key, 1)
@@ -151,7 +150,7 @@ export class CallerSessions {
     const key = this.#keyOf(caller)
     const use = this.#uses.get(key)
     if (use === undefined || !this.#drop(use, caller.key, uri)) return
-    await (await this.#session(key)).unsubscribe(uri, this.#opener.timeoutMs)
+    await this.#inSession(key, (client) => client.unsubscribe(uri, this.#opener.timeoutMs))
   }
 
   /** The caller is gone: ends the sessions that nobody else uses. */
@@ -241,6 +240,18 @@ export class CallerSessions {
     // A session opened for others does not know yet what this one wants to hear.
     if (isNew && caller.logLevel !== undefined) void this.setLogLevel(caller).catch(() => undefined)
     return use
+  }
+
+  /** Does it in a new session where the server does not know the old one any more: it refused it at the door. */
+  async #inSession(key: string, act: (client: UpstreamClient) => Promise<void>): Promise<void> {
+    const client = await this.#session(key)
+    try {
+      await act(client)
+    } catch (error) {
+      if (!(error instanceof UpstreamSessionLostError) || this.#target.stateful) throw error
+      this.discard(client)
+      await act(await this.#session(key))
+    }
   }
 
   #session(key: string): Promise<UpstreamClient> {

@@ -57,6 +57,7 @@ const NAMES_SOMETHING: ReadonlySet<string> = new Set([
   'prompts/get',
   'resources/read',
   'resources/subscribe',
+  'resources/unsubscribe',
   'completion/complete',
 ])
 

@@ -115,6 +115,21 @@ describe('a subscription to a resource', () => {
     stream.close()
   })
 
+  it('is made in a new session where the server has forgotten the old one', async () => {
+    await using upstream = await startEcho({ ...options, handlers: { ...options.handlers } })
+    await using gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const session = await openSession(gateway.url)
+    // From here on it has a session there, on which nothing shows that the server is another.
+    await session.call('a__echo')
+    await upstream.kill()
+    await upstream.start()
+    await waitUntil(() => upstream.sessions > 0, 'the gateway to connect anew')
+    const { json } = await session.request('resources/subscribe', { uri: 'demo://doc' })
+    expect(json).toMatchObject({ result: {} })
+  })
+
   it('ends with the session', async () => {
     await using upstream = await startUpstream(options)
     await using gateway = await startGateway({

@@ -40,7 +40,7 @@ const PHASES = [
   [0.25, 2],
 ]
 /** Within which a gateway that leaks nothing stays, under load and where all sessions have ended. */
-const GROWTH_MB = 20
+const GROWTH_MB = 40
 const REST_MB = 8
 const REST_RSS_MB = 100
 const REST_HANDLES = 30
