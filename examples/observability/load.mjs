@@ -22,6 +22,7 @@ const RESEARCH = [
   call('search__find'),
   call('search__find'),
   call('search__summarize'),
+  call('translate__translate'),
   call('tickets__open'),
   call('tickets__delete_all'),
   call('search__made_up'),
@@ -34,6 +35,7 @@ const CI_BOT = [
   call('tickets__close'),
   call('tickets__close'),
   call('search__find'),
+  call('translate__translate'),
   call('tickets__delete_all'),
   ['tools/list', {}],
 ]

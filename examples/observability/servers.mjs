@@ -1,4 +1,5 @@
-// Two MCP servers in one process: "search", which is slow now and then, and "tickets", which fails now and then.
+// MCP servers in one process: "search", which is slow now and then, "tickets", which fails now and then, and "translate",
+// of which there is a next release.
 // Nothing in them knows of metrics or traces. `node servers.mjs [port] [host]` prints `listening URL`.
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
@@ -30,6 +31,18 @@ const TOOLS = {
       return text('closed')
     },
     delete_all: async () => text('gone'),
+  },
+  translate: {
+    translate: async () => {
+      await sleep(between(40, 80))
+      return text('Guten Tag')
+    },
+  },
+  'translate-next': {
+    translate: async () => {
+      await sleep(between(10, 20))
+      return text('Moin')
+    },
   },
 }
 

@@ -1,4 +1,4 @@
-// What `npm run example:observability` does: two servers, the gateway, two agents, a collector of traces and, where
+// What `npm run example:observability` does: the servers, the gateway, two agents, a collector of traces and, where
 // the program is installed, Prometheus; all on ports that the system chooses, until Ctrl-C. `--interval 1s` scrapes that often.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -2,8 +2,8 @@
 // shared machine says little, and in wide bands.
 import { verdicts } from './musts.mjs'
 
-/** A figure may be so much worse than that of docs/performance.md. */
-const BAND = 1.3
+/** A figure may be so much worse than that of docs/performance.md: machines that are shared go up and down by a third. */
+const BAND = 1.5
 
 /** The ratios that the guard compares, by key. */
 export function guardedRatios(results) {
