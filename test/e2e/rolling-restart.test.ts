@@ -57,8 +57,9 @@ async function world() {
     sessions: { keys: [randomBytes(32).toString('base64')] },
   }
   const start = (port: number) =>
-    // In which connections that are kept are used once more and given up, or are idle for too long.
-    spawnGateway({ ...config, listen: { port, drain: { delay: '2s' } } })
+    // In which connections that are kept are used once more and given up, or are idle for too long: a second, and on a busy
+    // machine nginx is late.
+    spawnGateway({ ...config, listen: { port, drain: { delay: '4s' } } })
   const gateways = await Promise.all(Array.from({ length: REPLICAS }, () => start(0)))
   const ports = gateways.map((it) => it.port)
   const balancers = [await startNginx(ports, 0), await startNginx(ports, KEPT_CONNECTIONS)]
