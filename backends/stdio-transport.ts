@@ -66,6 +66,9 @@ export async function openStdioTransport(
   return transport
 }
 
+/** Messages that the SDK is given at a time: it listens for room once for each, and Node warns of more than ten. */
+const MAX_SENDING = 8
+
 class StdioTransport implements Transport {
   readonly isShared = true
   /** A child process is reached by nobody else. */
@@ -75,6 +78,9 @@ class StdioTransport implements Transport {
   readonly #channel: Channel
   #release: (() => void) | undefined
   #pid: number | undefined
+  #sending = 0
+  /** Messages that wait for their turn. */
+  readonly #queue: (() => void)[] = []
   #gone = false
   #waitingChars = 0
   #closing: Promise<void> | undefined
@@ -129,11 +135,17 @@ class StdioTransport implements Transport {
 
   async #write(text: string): Promise<void> {
     this.#waitingChars += text.length
+    if (this.#sending < MAX_SENDING) this.#sending++
+    else await new Promise<void>((resolve) => this.#queue.push(resolve))
     try {
       // The SDK prints the message itself, so it wants the parsed form.
       await this.#child.send(JSON.parse(text) as JSONRPCMessage)
     } finally {
       this.#waitingChars -= text.length
+      // Whoever waits takes this place, so that nobody comes before them.
+      const next = this.#queue.shift()
+      if (next === undefined) this.#sending--
+      else next()
     }
   }
 
