@@ -40,7 +40,7 @@ const PHASES = [
   [0.25, 2],
 ]
 /** Within which a gateway that leaks nothing stays, under load and where all sessions have ended. */
-const GROWTH_MB = 40
+const GROWTH_MB = 80
 const REST_MB = 8
 const REST_RSS_MB = 100
 const REST_HANDLES = 30
@@ -198,9 +198,11 @@ async function churn(gateway, operations, fail) {
   let timeout = 20
   const replaceSession = async () => {
     const index = Math.floor(Math.random() * clients.length)
+    const next = await openClient(gateway.url, index)
     const old = clients[index]
-    if (operations.isBusy(old)) return
-    clients[index] = await openClient(gateway.url, index)
+    // What runs in a session that is ended is given up, without an answer.
+    if (operations.isBusy(old)) return next.end()
+    clients[index] = next
     operations.count('sessions replaced')
     await old.end()
   }
