@@ -88,10 +88,14 @@ describe('the API of the admin listener', () => {
 
   it('keeps no more than so much, whatever clients call themselves and ask for', async () => {
     await using it = await observed({ targets: [] })
+    const begin = Date.now() - 40_000
     for (let index = 0; index < 2_000; index++) {
       const name = `${index}-${'x'.repeat(1_000)}`
-      it.operations.record(operation({ client: { name, version: name }, name, target: name }))
-      it.operations.record(operation({ method: name, name, isKnownName: false }))
+      const client = { name, version: name }
+      // Of those that come at the same time only some are kept.
+      const at = begin + 20 * index
+      it.operations.record(operation({ at, client, name, target: name }))
+      it.operations.record(operation({ at, method: name, name, isKnownName: false }))
     }
     const { agents } = (await it.api('agents')) as unknown as { agents: { uses: [] }[] }
     expect(agents).toHaveLength(500)
