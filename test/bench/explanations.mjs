@@ -1,8 +1,9 @@
 const SMALL =
   'a bare proxy reads and writes; the gateway also finds the session, reads two messages as JSON, cuts names and ids out of their text ' +
-  'and puts others in, and measures and logs the call. In the profile of a call half of the time is what the bare proxy needs as well ' +
-  '(writing to sockets, undici, node:http). Of the rest a quarter is reading JSON, a fifth collecting garbage and running promises, a sixth ' +
-  'telemetry; what is left is spread over some sixty functions, of which none takes more than one part in a hundred.'
+  'and puts others in, and measures and logs the call. In the profile of a call more than half of the time is what the bare proxy needs as ' +
+  'well (writing to sockets, node:http, undici). Of the rest a quarter is telemetry, half of that writing the log; a fifth collecting ' +
+  'garbage and running promises; a sixth reading JSON; what is left is spread over some sixty functions, of which none takes more than one ' +
+  'part in a hundred.'
 
 /** Why a must does not hold, by its key; shown in docs/performance.md where it does not. */
 export const EXPLANATIONS = {
