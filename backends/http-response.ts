@@ -15,7 +15,7 @@ import type { Exchange } from './transport.js'
 import type { Message } from './wire/json-rpc.js'
 import { InvalidMessageError, readMessages } from './wire/json-rpc.js'
 import { LARGE_BYTES, readLargeResult } from './wire/large-result.js'
-import { asText, textOf } from './wire/message-text.js'
+import { wholeText, textOf } from './wire/message-text.js'
 import { SseReader } from './wire/sse.js'
 
 /** The largest single message taken from a server; what is larger would be held in memory several times. */
@@ -112,7 +112,7 @@ export class ResponseReader implements DoorHandler {
           this.#exchange.onEvent?.(event.id, event.retry)
         }
         const { data } = event
-        if (event.event === 'endpoint') this.#exchange.onEndpoint?.(asText(data))
+        if (event.event === 'endpoint') this.#exchange.onEndpoint?.(wholeText(data))
         else if (data !== '' && (event.event === undefined || event.event === 'message')) {
           this.#deliver(() =>
             typeof data === 'string' ? readMessages(data) : messagesIn(data, LARGE_BYTES),

@@ -83,4 +83,4 @@ export {
 export type { SseEvent } from './wire/sse.js'
 export { SSE_KEEP_ALIVE, sseMessage, SseReader } from './wire/sse.js'
 export type { MessageText } from './wire/message-text.js'
-export { asText, byteLengthOf, wholeText } from './wire/message-text.js'
+export { byteLengthOf, wholeText } from './wire/message-text.js'

@@ -2,8 +2,15 @@
  * Where things stand in JSON text. It checks structure, not grammar: text from a peer has been through `JSON.parse` before
  * it gets here.
  */
-
-import { CLOSING_BRACE, COLON, COMMA, OPENING_BRACE, OPENING_BRACKET, QUOTE } from './bytes.js'
+import {
+  BACKSLASH,
+  CLOSING_BRACE,
+  COLON,
+  COMMA,
+  OPENING_BRACE,
+  OPENING_BRACKET,
+  QUOTE,
+} from './bytes.js'
 
 /** Nesting that no honest message needs; deeper ones are refused before anything recursive sees them. */
 export const MAX_DEPTH = 128
@@ -135,7 +142,7 @@ function skipString(text: string, at: number): number {
     const quote = text.indexOf('"', from)
     if (quote === -1) throw new MalformedJsonError('a string does not end')
     let backslashes = 0
-    while (text.charCodeAt(quote - 1 - backslashes) === 0x5c) backslashes++
+    while (text.charCodeAt(quote - 1 - backslashes) === BACKSLASH) backslashes++
     if (backslashes % 2 === 0) return quote + 1
     from = quote + 1
   }

@@ -11,16 +11,12 @@ export function byteLengthOf(message: MessageText): number {
 
 /** As one text. */
 export function wholeText(message: MessageText): string {
-  return typeof message === 'string' ? message : textOf(message.map((piece) => Buffer.from(piece)))
+  if (typeof message === 'string') return message
+  return textOf(message.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)))
 }
 
 /** The text of bytes that came in chunks. */
 export function textOf(chunks: readonly Buffer[]): string {
   const [first] = chunks
   return (chunks.length === 1 && first ? first : Buffer.concat(chunks)).toString()
-}
-
-/** The same of what may be text already. */
-export function asText(text: string | readonly Buffer[]): string {
-  return typeof text === 'string' ? text : textOf(text)
 }

@@ -80,6 +80,7 @@ export class RawJson<T extends JsonValue = JsonValue> {
     if (this.#value !== undefined) return this.#value
     const [origin, changes] = [this.#origin, this.#changes]
     this.#origin = undefined
+    this.#changes = undefined
     const kept = origin && changes && changedValue(origin, changes)
     // The type is the caller's claim about the text, made where the text was checked.
     return (this.#value = (kept ?? JSON.parse(this.#text ?? 'null')) as T)

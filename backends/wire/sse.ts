@@ -3,7 +3,7 @@
  * parsing through web streams costs over a hundred times as much (mcp-sdk.md §3).
  */
 import { LARGE_BYTES } from './large-result.js'
-import { asText, textOf } from './message-text.js'
+import { wholeText, textOf } from './message-text.js'
 
 export interface SseEvent {
   readonly event: string | undefined
@@ -112,7 +112,7 @@ export class SseReader {
       event: this.#event,
       id: this.#id,
       retry: this.#retry,
-      data: this.#data.length === 1 ? first : this.#data.map(asText).join('\n'),
+      data: this.#data.length === 1 ? first : this.#data.map(wholeText).join('\n'),
     }
     this.#isFirstLine = false
     this.#data = []

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message, RequestMessage } from '../../backends/index.js'
-import { EMPTY_OBJECT, ErrorCode, InvalidMessageError } from '../../backends/index.js'
+import { EMPTY_OBJECT, InvalidMessageError } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
 import type { Asker } from '../auth/rule-input.js'
 import type { Principal } from '../auth/principal.js'
@@ -27,6 +27,7 @@ import {
   answering,
   isBatch,
   messagesIn,
+  noteRefusal,
   requireAccept,
   requireContentType,
   requireRoom,
@@ -161,7 +162,7 @@ export class McpEndpoint {
       else if (kind === 'modern') await this.#modern.handle(message, visit, observation)
       else await this.#legacy.initialize(message, visit, observation)
     } catch (error) {
-      refuse(error, observation)
+      noteRefusal(error, observation)
       throw error
     }
   }
@@ -183,7 +184,7 @@ export class McpEndpoint {
       requireRoom(bodyLimits, server, messages, bytes)
       this.#legacy.batch(messages, visit, observed)
     } catch (error) {
-      for (const observation of observed) refuse(error, observation)
+      for (const observation of observed) noteRefusal(error, observation)
       throw error
     }
   }
@@ -213,10 +214,4 @@ export class McpEndpoint {
     const terms = termsFor(asker)
     await passThrough(request, response, taker, path, terms, bodyLimits.of(name), overload, body)
   }
-}
-
-function refuse(error: unknown, observation: RequestObserver | undefined): void {
-  const { status, rpcCode } =
-    error instanceof RefusedError ? error : { status: 500, rpcCode: ErrorCode.InternalError }
-  observation?.refused(status, rpcCode)
 }

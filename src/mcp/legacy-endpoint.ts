@@ -17,7 +17,8 @@ import { isServedVersionHeader, negotiateVersion } from './classify.js'
 import type { EndpointOptions, Visit } from './endpoint.js'
 import { readEventId } from './event-ids.js'
 import type { KeepAlive } from './event-stream.js'
-import { answerRequest, belongsElsewhere, hearAnswer, hearNotification } from './legacy.js'
+import { answerWithJson } from './json-answer.js'
+import { answerRequest, belongsElsewhere, hear } from './legacy.js'
 import { answerForLostStream } from './lost-streams.js'
 import { clientOf, openSession, speakerOf } from './open-session.js'
 import { PostResponse } from './post-response.js'
@@ -81,12 +82,13 @@ export class LegacyEndpoint {
       observation,
       choice,
     )
-    if (opened === undefined) return writeJson(response, answer)
+    if (opened === undefined) return answerWithJson(response, 200, answer)
     const { session, token } = opened
     const opening = own.open(session.caller)
-    if (opening === undefined) return writeJson(response, answer, { 'mcp-session-id': token })
-    await opening
-    writeJson(response, answer, { 'mcp-session-id': sessions.rename(token, session) })
+    if (opening !== undefined) await opening
+    const id = opening === undefined ? token : sessions.rename(token, session)
+    response.setHeader('mcp-session-id', id)
+    answerWithJson(response, 200, answer)
   }
 
   /** One request of a session. @throws RefusedError */
@@ -172,7 +174,7 @@ export class LegacyEndpoint {
       const { permit } = this.#terms(visit, session)
       const { variants } = this.#options
       session.attach(stream, () =>
-        toldOfLists(session, server, variants, principal, request, permit),
+        toldOfLists(session, { request, server, principal }, variants, permit),
       )
     }
     const membership = this.#keepAlive.add(stream)
@@ -204,10 +206,7 @@ export class LegacyEndpoint {
 
   #hear(message: Message, server: VirtualServer, session: Session): void {
     const { tokens, onInternalError } = this.#options
-    if (message.kind === 'request') return
-    if (message.kind === 'notification') {
-      hearNotification(server, session, message, tokens, onInternalError)
-    } else hearAnswer(server, session, message, tokens, onInternalError)
+    if (message.kind !== 'request') hear(server, session, message, tokens, onInternalError)
   }
 
   /** Never rejects. */
@@ -251,12 +250,8 @@ export class LegacyEndpoint {
   }
 
   /** The server of the path as the session has it. */
-  #served(
-    { request, server, principal }: Visit,
-    session: Session,
-    { permit }: Terms,
-  ): VirtualServer {
-    return serverIn(session, server, this.#options.variants, principal, request, permit)
+  #served(visit: Visit, session: Session, { permit }: Terms): VirtualServer {
+    return serverIn(session, visit, this.#options.variants, permit)
   }
 
   #streamsOf(session: Session): ResumableStreams {
@@ -314,17 +309,4 @@ function requireHere(
 function sessionHeader(request: IncomingMessage): string | undefined {
   const header = request.headers['mcp-session-id']
   return typeof header === 'string' && header !== '' ? header : undefined
-}
-
-function writeJson(
-  response: ServerResponse,
-  body: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  response.writeHead(200, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    ...headers,
-  })
-  response.end(body)
 }

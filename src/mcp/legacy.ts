@@ -105,8 +105,21 @@ function failureText(
   return text
 }
 
+/** What needs no answer: a notification, or an answer to what a server asked. */
+export function hear(
+  server: VirtualServer,
+  session: Session,
+  message: NotificationMessage | ResultMessage | ErrorMessage,
+  tokens: ReplyTokens,
+  onInternalError: (error: unknown) => void,
+): void {
+  if (message.kind === 'notification') {
+    hearNotification(server, session, message, tokens, onInternalError)
+  } else hearAnswer(server, session, message, tokens, onInternalError)
+}
+
 /** Nothing is answered to a notification, an unknown one included. */
-export function hearNotification(
+function hearNotification(
   server: VirtualServer,
   session: Session,
   { method, params }: NotificationMessage,
@@ -128,7 +141,7 @@ export function hearNotification(
 }
 
 /** An answer to a request that a server made. One to no request of ours is dropped (mcp-protocol.md §2.1). */
-export function hearAnswer(
+function hearAnswer(
   server: VirtualServer,
   session: Session,
   answer: ResultMessage | ErrorMessage,

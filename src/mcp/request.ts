@@ -6,6 +6,7 @@ import type { VirtualServer } from '../../federation/index.js'
 import { tooLarge } from '../http/body.js'
 import type { BodyLimits } from '../http/body-limits.js'
 import { RefusedError, writeRefusal } from '../http/refusal.js'
+import type { RequestObserver } from '../telemetry/observation.js'
 
 /** Does the work of one request, and answers it where the work refuses or breaks. Never rejects. */
 export async function answering(
@@ -21,6 +22,13 @@ export async function answering(
     const rpcCode = ErrorCode.InternalError
     writeRefusal(response, new RefusedError(500, 'internal error in the gateway', { rpcCode }))
   }
+}
+
+/** Whoever observes a request hears that it was turned away, or that its work broke. */
+export function noteRefusal(error: unknown, observation: RequestObserver | undefined): void {
+  const { status, rpcCode } =
+    error instanceof RefusedError ? error : { status: 500, rpcCode: ErrorCode.InternalError }
+  observation?.refused(status, rpcCode)
 }
 
 /**

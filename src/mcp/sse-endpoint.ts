@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Message, RequestMessage } from '../../backends/index.js'
-import { ErrorCode, sseMessage, wholeText } from '../../backends/index.js'
+import { sseMessage, wholeText } from '../../backends/index.js'
 import type { Permit, VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { readBody } from '../http/body.js'
@@ -16,7 +16,7 @@ import type { RequestObserver } from '../telemetry/observation.js'
 import { classify, negotiateVersion } from './classify.js'
 import type { EndpointOptions } from './endpoint.js'
 import { EventStream, KeepAlive } from './event-stream.js'
-import { answerRequest, hearAnswer, hearNotification } from './legacy.js'
+import { answerRequest, hear } from './legacy.js'
 import { clientOf, openSession, speakerOf } from './open-session.js'
 import { serverIn, toldOfLists } from './served.js'
 import type { Terms } from './terms.js'
@@ -25,6 +25,7 @@ import {
   answering,
   isBatch,
   messagesIn,
+  noteRefusal,
   requireAccept,
   requireContentType,
   requireRoom,
@@ -135,9 +136,7 @@ export class SseEndpoint {
       requireRoom(bodyLimits, server, message, bytes)
       this.#serve(message, server, connection, request, observation)
     } catch (error) {
-      const { status = 500, rpcCode = ErrorCode.InternalError } =
-        error instanceof RefusedError ? error : {}
-      observation.refused(status, rpcCode)
+      noteRefusal(error, observation)
       throw error
     }
   }
@@ -184,7 +183,8 @@ export class SseEndpoint {
     request: IncomingMessage,
     permit: Permit | undefined,
   ): VirtualServer {
-    return serverIn(session, server, this.#options.variants, principal, request, permit)
+    const served = { request, server, principal }
+    return serverIn(session, served, this.#options.variants, permit)
   }
 
   /** @throws RefusedError where there is none yet, or the message is of a later revision */
@@ -214,7 +214,7 @@ export class SseEndpoint {
         send: (text) => stream.send(sseMessage(text)),
         end: () => stream.end(),
       },
-      () => toldOfLists(session, server, variants, principal, request, permit),
+      () => toldOfLists(session, { request, server, principal }, variants, permit),
     )
   }
 
@@ -226,11 +226,7 @@ export class SseEndpoint {
 
   #hear(message: Message, server: VirtualServer, session: Session): void {
     const { tokens, onInternalError } = this.#options
-    if (message.kind === 'notification') {
-      hearNotification(server, session, message, tokens, onInternalError)
-    } else if (message.kind !== 'request') {
-      hearAnswer(server, session, message, tokens, onInternalError)
-    }
+    if (message.kind !== 'request') hear(server, session, message, tokens, onInternalError)
   }
 
   #answer(

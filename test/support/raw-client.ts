@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
 import type { JsonObject, JsonValue } from '../../backends/index.js'
-import { asText, SseReader } from '../../backends/index.js'
+import { wholeText, SseReader } from '../../backends/index.js'
 import { waitUntil } from './wait-until.js'
 
 export interface RawResponse {
@@ -219,7 +219,7 @@ function open(
 function reading(messages: JsonObject[], ids: string[] = []): SseReader {
   return new SseReader(({ id, data }) => {
     if (id !== undefined) ids.push(id)
-    if (data !== '') messages.push(parse(asText(data)))
+    if (data !== '') messages.push(parse(wholeText(data)))
   }, 1e9)
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SseEvent } from '../../../backends/index.js'
-import { asText, SSE_KEEP_ALIVE, sseMessage, SseReader } from '../../../backends/index.js'
+import { wholeText, SSE_KEEP_ALIVE, sseMessage, SseReader } from '../../../backends/index.js'
 
 function read(chunks: readonly Buffer[], limit = 1_000_000): SseEvent[] {
   const events: SseEvent[] = []
@@ -23,7 +23,7 @@ describe('server-sent events', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(bytes.length), { maxLength: 8 }), (places) => {
         const events = read(cut(bytes, places))
-        expect(events.map((it) => asText(it.data))).toEqual([large, `${large}\ny`, 'z'])
+        expect(events.map((it) => wholeText(it.data))).toEqual([large, `${large}\ny`, 'z'])
       }),
       { numRuns: 50 },
     )
@@ -66,6 +66,6 @@ describe('server-sent events', () => {
 
   it('writes JSON with line ends as one line', () => {
     const [event] = read([Buffer.from(sseMessage('{\n  "a": 1\r\n}'))])
-    expect(JSON.parse(asText(event?.data ?? ''))).toEqual({ a: 1 })
+    expect(JSON.parse(wholeText(event?.data ?? ''))).toEqual({ a: 1 })
   })
 })
