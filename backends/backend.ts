@@ -18,6 +18,9 @@ import { Connector } from './connector.js'
 import { reasonOf, UpstreamSessionLostError } from './errors.js'
 import type { BackendState } from './monitor.js'
 import { Monitor } from './monitor.js'
+import type { Followed } from './inheritance.js'
+import { Inheritance } from './inheritance.js'
+import { Running } from './running.js'
 import type { ListKind } from './server-description.js'
 import type { Target } from './target.js'
 import { idOf } from './target.js'
@@ -66,10 +69,12 @@ export class Backend {
   readonly #breaker: CircuitBreaker
   readonly #calls: CallSender
   readonly #crowd = new Crowd()
+  readonly #running = new Running()
+  readonly #inheritance: Inheritance
+  /** What came in its place: what is followed from now on is followed there. */
+  #heir: Backend | undefined
   /** The look at where the host name leads that is under way. */
   #looking: Promise<void> | undefined
-  #running = 0
-  #onIdle: () => void = () => undefined
 
   constructor(target: Target, context: BackendContext, listener: BackendListener) {
     this.target = target
@@ -94,6 +99,12 @@ export class Backend {
       reasonFor: (error) => this.reasonFor(error),
     })
     const { signal } = this.#closing
+    this.#inheritance = new Inheritance({
+      connected: () => this.#monitor.soon(),
+      follow: ({ caller, uri, onUpdated }) => this.#sessions.subscribe(caller, uri, onUpdated),
+      unfollow: ({ caller, uri }) => this.#sessions.unsubscribe(caller, uri).catch(() => undefined),
+      closing: signal,
+    })
     this.#monitor = new Monitor({
       target,
       closing: signal,
@@ -145,10 +156,10 @@ export class Backend {
    */
   async call(call: Call): Promise<RawObject> {
     const party = partyOf(call.caller)
-    this.#breaker.admit(this.#running, party)
-    const isCrowded = this.#running >= this.target.circuitBreaker.maxConnections
+    this.#breaker.admit(this.#running.count, party)
+    const isCrowded = this.#running.count >= this.target.circuitBreaker.maxConnections
     if (isCrowded) this.#crowd.enter(party)
-    this.#running++
+    this.#running.begin()
     const asking = call.watcher?.asks(this.target, this.#monitor.version, call)
     try {
       const traced = tracedCall(call, asking?.trace)
@@ -159,9 +170,8 @@ export class Backend {
       asking?.failed(error)
       throw error
     } finally {
-      this.#running--
       if (isCrowded) this.#crowd.leave(party)
-      if (this.#running === 0) this.#onIdle()
+      this.#running.end()
     }
   }
 
@@ -170,18 +180,21 @@ export class Backend {
     this.#monitor.reconnect()
   }
 
-  /** Lets the calls that are running finish, for so long, and closes. Nobody routes new ones here any more. */
-  async retire(deadlineMs: number): Promise<void> {
-    if (this.#running > 0) {
-      await new Promise<void>((resolve) => {
-        const deadline = setTimeout(resolve, deadlineMs)
-        this.#onIdle = () => {
-          clearTimeout(deadline)
-          resolve()
-        }
-      })
-    }
+  /**
+   * Lets what is running finish, for so long, and closes. Nobody routes anything new here any more. `heir` came in its
+   * place, if something did, and goes on with what callers follow.
+   */
+  async retire(deadlineMs: number, heir: Backend | undefined): Promise<void> {
+    this.#heir = heir
+    this.#heir?.inherit([...this.#sessions.followed(), ...this.#inheritance.left])
+    await this.#running.idle(deadlineMs)
     await this.close()
+  }
+
+  /** Goes on with what callers followed through one that this one replaced. */
+  inherit(followed: Iterable<Followed>): void {
+    if (this.#heir === undefined) this.#inheritance.take(followed)
+    else this.#heir.inherit(followed)
   }
 
   #translated(call: Call): Promise<RawObject> {
@@ -250,8 +263,14 @@ export class Backend {
   }
 
   /** Gives the server what is not MCP. @throws as `Connector.forward` */
-  async forward(request: ForeignRequest): Promise<ForeignAnswer> {
-    return this.#connector.forward(request)
+  forward(request: ForeignRequest): Promise<ForeignAnswer> {
+    return this.#running.during(async () => {
+      const answer = await this.#connector.forward(request)
+      // It is not over before its body is.
+      this.#running.begin()
+      answer.body.once('close', () => this.#running.end())
+      return answer
+    })
   }
 
   /** The caller's roots are others than before. */
@@ -269,12 +288,14 @@ export class Backend {
    * @throws as `call`
    */
   async subscribe(caller: Caller, uri: string, onUpdated: (uri: string) => void): Promise<void> {
-    await this.#sessions.subscribe(caller, uri, onUpdated)
+    await this.#running.during(() => this.#sessions.subscribe(caller, uri, onUpdated))
+    this.#heir?.inherit([{ caller, uri, onUpdated }])
   }
 
   /** @throws as `call` */
   async unsubscribe(caller: Caller, uri: string): Promise<void> {
-    await this.#sessions.unsubscribe(caller, uri)
+    if (this.#inheritance.forget(caller.key, uri)) return
+    await this.#running.during(() => this.#sessions.unsubscribe(caller, uri))
   }
 
   /** Why something failed, in words for everybody to read. */
@@ -287,7 +308,8 @@ export class Backend {
    * @throws as `call`
    */
   async place(caller: Caller): Promise<UpstreamPlace | undefined> {
-    return this.target.stateful ? this.#sessions.place(caller) : undefined
+    if (!this.target.stateful) return undefined
+    return this.#running.during(() => this.#sessions.place(caller))
   }
 
   /** Ends such a session for good, whichever process opened it. Never rejects. */
@@ -297,6 +319,7 @@ export class Backend {
 
   /** The caller is gone: ends the sessions that nobody else uses, and leaves those that other processes do. */
   release(callerKey: string): void {
+    this.#inheritance.forget(callerKey)
     this.#sessions.release(callerKey)
   }
 

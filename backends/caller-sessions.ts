@@ -6,6 +6,7 @@ import { BackOff } from './back-off.js'
 import type { Caller, Era, SubjectToken, UpstreamPlace } from './call.js'
 import { ANONYMOUS } from './call.js'
 import type { Account } from './http-door.js'
+import type { Followed } from './inheritance.js'
 import { LOG_LEVELS } from './log-level.js'
 import type { LogLevel } from './log-level.js'
 import { relayedCapabilities } from './server-requests.js'
@@ -99,10 +100,11 @@ export class CallerSessions {
   /** The server no longer knows this session: the next use opens another. */
   discard(client: UpstreamClient): void {
     for (const [key, session] of this.#sessions) {
-      if (session.client === client) this.#sessions.delete(key)
+      if (session.client !== client) continue
+      this.#sessions.delete(key)
+      // Closed at once, it would take away what shows that the others of its requests did not run either.
+      void client.finish(this.#target.stateful)
     }
-    // Closed at once, it would take away what shows that the others of its requests did not run either.
-    void client.finish(this.#target.stateful)
   }
 
   /** The session of a caller where the target is `stateful`; `undefined` where other processes cannot use it. */
@@ -133,12 +135,14 @@ export class CallerSessions {
   /** @throws what `UpstreamClient.request` throws, or JsonRpcError for too many; then nothing is subscribed */
   async subscribe(caller: Caller, uri: string, onUpdated: (uri: string) => void): Promise<void> {
     const key = this.#keyOf(caller)
-    const { subscriptions } = this.#use(key, caller)
+    const { callers, subscriptions } = this.#use(key, caller)
     if ((this.#followed.get(caller.key) ?? 0) >= MAX_FOLLOWED) throw TOO_MANY
     // On a session for several callers the server has been asked already.
     if ((subscriptions.get(uri)?.size ?? 0) === 0) {
       await this.#inSession(key, (client) => client.subscribe(uri, this.#opener.timeoutMs))
     }
+    // Meanwhile the caller may have gone, and its session with it.
+    if (!callers.has(caller.key)) return
     const listeners = subscriptions.get(uri) ?? new Map<string, (uri: string) => void>()
     if (!listeners.has(caller.key)) this.#count(caller.key, 1)
     listeners.set(caller.key, onUpdated)
@@ -151,6 +155,18 @@ export class CallerSessions {
     const use = this.#uses.get(key)
     if (use === undefined || !this.#drop(use, caller.key, uri)) return
     await this.#inSession(key, (client) => client.unsubscribe(uri, this.#opener.timeoutMs))
+  }
+
+  /** What callers follow. */
+  *followed(): Iterable<Followed> {
+    for (const { callers, subscriptions } of this.#uses.values()) {
+      for (const [uri, listeners] of subscriptions) {
+        for (const [key, onUpdated] of listeners) {
+          const caller = callers.get(key)
+          if (caller !== undefined) yield { caller, uri, onUpdated }
+        }
+      }
+    }
   }
 
   /** The caller is gone: ends the sessions that nobody else uses. */
@@ -250,6 +266,8 @@ export class CallerSessions {
     } catch (error) {
       if (!(error instanceof UpstreamSessionLostError) || this.#target.stateful) throw error
       this.discard(client)
+      // Nobody would end a session that is opened for callers who have gone.
+      if (!this.#uses.has(key)) throw error
       await act(await this.#session(key))
     }
   }

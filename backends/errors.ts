@@ -53,7 +53,7 @@ export function credentialsRefused(target: TargetName): BackendCredentialsError 
   return new BackendCredentialsError(target, message)
 }
 
-/** The server no longer knows our session. It refused the request at the door, so the request did not run. */
+/** The server no longer knows our session, or nobody uses it any more. The request was refused at the door: it did not run. */
 export class UpstreamSessionLostError extends BackendError {
   readonly code = 'ERR_UPSTREAM_SESSION_LOST'
 }
@@ -109,6 +109,11 @@ export function afterRunning<T>(error: T): T | BackendUnreachableError | Backend
   }
   if (!(error instanceof UpstreamSessionLostError)) return error
   return new BackendProtocolError(error.target, error.message)
+}
+
+/** Why a session takes no request any more that others are to have from now on: theirs is as good. */
+export function leftForAnother(target: TargetName): UpstreamSessionLostError {
+  return new UpstreamSessionLostError(target, 'the session was left for another')
 }
 
 /** Why a session had ended before a request was sent in it. */

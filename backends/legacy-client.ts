@@ -11,6 +11,7 @@ import {
   BackendProtocolError,
   BackendUnreachableError,
   beforeSending,
+  leftForAnother,
   reasonOf,
 } from './errors.js'
 import type { LogLevel } from './log-level.js'
@@ -163,7 +164,8 @@ export class LegacyClient implements UpstreamClient {
 
   request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     const transport = this.#transport
-    if (transport === undefined || this.#closeReason !== undefined || this.#isFinishing) {
+    if (this.#isFinishing) return Promise.reject(leftForAnother(this.#target.name))
+    if (transport === undefined || this.#closeReason !== undefined) {
       return Promise.reject(beforeSending(this.#closeReason ?? this.#closedByUs()))
     }
     return this.#pending.open(options, timeoutMs, (pending) => {

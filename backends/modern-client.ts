@@ -12,6 +12,7 @@ import {
   BackendUnreachableError,
   beforeSending,
   CallCancelledError,
+  leftForAnother,
   reasonOf,
 } from './errors.js'
 import { ModernListening } from './modern-listening.js'
@@ -103,7 +104,8 @@ export class ModernClient implements UpstreamClient {
 
   request(options: RequestOptions, timeoutMs: number): Promise<RawObject> {
     const transport = this.#transport
-    if (transport === undefined || this.#closeReason !== undefined || this.#isFinishing) {
+    if (this.#isFinishing) return Promise.reject(leftForAnother(this.#target.name))
+    if (transport === undefined || this.#closeReason !== undefined) {
       return Promise.reject(beforeSending(this.#closeReason ?? this.#closedByUs()))
     }
     const answer = this.#pending.open(options, timeoutMs, (pending) => {

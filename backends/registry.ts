@@ -58,7 +58,8 @@ export class Registry {
       added.push(backend)
     }
     for (const [id, backend] of before) {
-      if (this.#backends.get(id) !== backend) this.#retire(backend)
+      const now = this.#backends.get(id)
+      if (now !== backend) this.#retire(backend, now)
     }
     for (const backend of added) {
       this.#listener.onAdded(backend)
@@ -91,9 +92,9 @@ export class Registry {
     return [...this.#backends.values(), ...this.#retiring]
   }
 
-  #retire(backend: Backend): void {
+  #retire(backend: Backend, heir: Backend | undefined): void {
     this.#listener.onRemoved(backend)
     this.#retiring.add(backend)
-    void backend.retire(RETIRE_MS).then(() => this.#retiring.delete(backend))
+    void backend.retire(RETIRE_MS, heir).then(() => this.#retiring.delete(backend))
   }
 }

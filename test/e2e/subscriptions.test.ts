@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
-import { startGateway } from '../support/gateway.js'
+import { spawnGateway, startGateway } from '../support/gateway.js'
+import { ModernClient } from '../support/modern-client.js'
 import type { Stream } from '../support/raw-client.js'
 import { openSession } from '../support/raw-client.js'
-import type { UpstreamOptions } from '../support/upstream-server.js'
+import type { Handler, UpstreamOptions } from '../support/upstream-server.js'
 import { startEcho, startUpstream } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
@@ -128,6 +129,102 @@ describe('a subscription to a resource', () => {
     await waitUntil(() => upstream.sessions > 0, 'the gateway to connect anew')
     const { json } = await session.request('resources/subscribe', { uri: 'demo://doc' })
     expect(json).toMatchObject({ result: {} })
+  })
+
+  it('is made in a new session also where other requests find out first', async () => {
+    await using upstream = await startEcho({ ...options, handlers: { ...options.handlers } })
+    await using gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const session = await openSession(gateway.url)
+    for (let time = 0; time < 5; time++) {
+      await session.call('a__echo')
+      await upstream.kill()
+      await upstream.start()
+      await waitUntil(() => upstream.sessions > 0, 'the gateway to connect anew')
+      const answers = await Promise.all([
+        session.call('a__echo'),
+        session.request('resources/subscribe', { uri: 'demo://doc' }),
+        session.call('a__echo'),
+        session.request('resources/subscribe', { uri: 'demo://dir' }),
+      ])
+      for (const { json } of answers) expect(json).toMatchObject({ result: {} })
+      for (const uri of ['demo://doc', 'demo://dir']) {
+        await session.request('resources/unsubscribe', { uri })
+      }
+    }
+  })
+
+  it('goes along when its target is connected anew, because its settings changed', async () => {
+    await using upstream = await startUpstream(options)
+    const target = { name: 'a', mcp: { url: upstream.url } }
+    await using gateway = await spawnGateway({ targets: [target] })
+    const session = await openSession(gateway.url)
+    const stream = await session.listen()
+    await session.request('resources/subscribe', { uri: 'demo://doc' })
+    await session.request('resources/subscribe', { uri: 'demo://dir' })
+    await session.request('resources/unsubscribe', { uri: 'demo://dir' })
+    for (const call of ['10s', '11s']) {
+      upstream.received.length = 0
+      await gateway.reconfigure({ targets: [{ ...target, timeouts: { call } }] })
+      await waitUntil(() => upstream.asked('resources/subscribe').length > 0, 'it to go along')
+      await waitUntil(() => upstream.sessions === 2, 'the sessions before to end')
+    }
+    await upstream.notifyUpdated('demo://dir')
+    await upstream.notifyUpdated('demo://doc')
+    await waitUntil(() => updates(stream).length > 0, 'the change')
+    expect(updates(stream)).toEqual(['demo://doc'])
+    await session.delete()
+    await waitUntil(() => upstream.sessions === 1, 'the upstream session to end')
+    stream.close()
+  })
+
+  it('is made, and goes along, where the settings change while it is being made', async () => {
+    let answer: () => void = () => undefined
+    const slow: Handler = async () => {
+      await new Promise<void>((resolve) => (answer = resolve))
+      return {}
+    }
+    await using upstream = await startUpstream({
+      ...options,
+      handlers: { ...options.handlers, 'resources/subscribe': slow },
+    })
+    const target = { name: 'a', mcp: { url: upstream.url } }
+    await using gateway = await spawnGateway({ targets: [target] })
+    const session = await openSession(gateway.url)
+    const stream = await session.listen()
+    const following = session.request('resources/subscribe', { uri: 'demo://doc' })
+    await waitUntil(() => upstream.asked('resources/subscribe').length === 1, 'it to be asked for')
+    await gateway.reconfigure({ targets: [{ ...target, timeouts: { call: '10s' } }] })
+    await waitUntil(() => upstream.sessions === 3, 'the target to be connected anew')
+    answer()
+    expect((await following).json).toMatchObject({ result: {} })
+    await waitUntil(() => upstream.asked('resources/subscribe').length === 2, 'it to go along')
+    answer()
+    await waitUntil(async () => {
+      await upstream.notifyUpdated('demo://doc')
+      return updates(stream).length > 0
+    }, 'a change')
+    stream.close()
+  })
+
+  it('of 2026-07-28 goes along as well', async () => {
+    await using upstream = await startUpstream(options)
+    const target = { name: 'a', mcp: { url: upstream.url } }
+    await using gateway = await spawnGateway({ targets: [target] })
+    const notifications = { resourceSubscriptions: ['demo://doc'] }
+    const client = new ModernClient(gateway.url)
+    const stream = await client.begin('subscriptions/listen', { notifications })
+    await stream.next('notifications/subscriptions/acknowledged')
+    upstream.received.length = 0
+    await gateway.reconfigure({ targets: [{ ...target, timeouts: { call: '10s' } }] })
+    await waitUntil(() => upstream.asked('resources/subscribe').length === 1, 'it to go along')
+    await waitUntil(async () => {
+      await upstream.notifyUpdated('demo://doc')
+      return updates(stream).length > 0
+    }, 'a change')
+    stream.close()
+    await waitUntil(() => upstream.sessions === 1, 'the upstream session to end')
   })
 
   it('ends with the session', async () => {
