@@ -234,6 +234,17 @@ export class Backend {
     )
   }
 
+  /** Whether a call waits in this process of which this is what its caller gives back with its answers. */
+  isParked(requestState: string): boolean {
+    return this.#calls.isParked(requestState)
+  }
+
+  /** Whether a caller's session with the server is of no use to other processes, whatever they know of it. */
+  get isBoundToProcess(): boolean {
+    const { endpoint } = this.target
+    return endpoint.kind === 'stdio' ? endpoint.scope === 'session' : this.#connector.speaksSse
+  }
+
   /**
    * Sends to a server what a caller answers to a request of that server's. Another process may have relayed the
    * request; over HTTP its session is reached all the same. What cannot be delivered any more is dropped.

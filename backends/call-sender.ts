@@ -124,6 +124,11 @@ export class CallSender {
     return this.#inputLoop.settle(id, answer)
   }
 
+  /** Whether a call is parked here of which this is what its caller gives back. */
+  isParked(requestState: string): boolean {
+    return this.#parkedCalls.has(requestState)
+  }
+
   /** Gives up what waits for its caller. */
   close(): void {
     this.#parkedCalls.close()

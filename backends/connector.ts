@@ -127,11 +127,16 @@ export class Connector {
     await transport.close()
   }
 
+  /** Whether the server speaks HTTP+SSE, by the configuration or as it turned out. */
+  get speaksSse(): boolean {
+    const { endpoint } = this.#target
+    return endpoint.kind === 'http' && (endpoint.protocol === 'sse' || this.#speaksSse)
+  }
+
   /** Whether a session can be reached that this process did not open. */
   reaches({ connection }: ReplyTo): boolean {
-    const { endpoint } = this.#target
-    const isStreamable = endpoint.kind === 'http' && endpoint.protocol === 'streamable'
-    return isStreamable && !this.#speaksSse && connection !== NO_CONNECTION
+    const isHttp = this.#target.endpoint.kind === 'http'
+    return isHttp && !this.speaksSse && connection !== NO_CONNECTION
   }
 
   /**

@@ -71,6 +71,11 @@ export class ParkedCalls {
     return this.#next(this.#start(plain, client, timeoutMs), call)
   }
 
+  /** Whether a call waits here of which this is what its caller gives back. */
+  has(requestState: string): boolean {
+    return this.#parked.has(requestState)
+  }
+
   /** Gives up what waits. */
   close(): void {
     for (const { cancellation, expiry } of this.#parked.values()) {

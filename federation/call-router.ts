@@ -244,7 +244,9 @@ export class CallRouter {
     const isCounted = owner.variant !== undefined && counted !== undefined
     const result = await (isCounted ? counted(owner, asked) : asked)
     if (result.value['resultType'] === 'input_required') {
-      return withSealedState(result, given, idOf(owner), states, fit)
+      const { requestState } = result.value
+      const isParked = typeof requestState === 'string' && keeper.backend.isParked(requestState)
+      return withSealedState(result, given, idOf(owner), states, isParked, fit)
     }
     return call.method === 'tasks/get' ? withFitRequests(result, fit) : result
   }

@@ -13,6 +13,8 @@ export {
   UnknownMethodError,
 } from './errors.js'
 export { Federation } from './federation.js'
+export type { StateSealer } from './input-required.js'
+export { placeOfState } from './input-required.js'
 export type { Collision } from './naming.js'
 export type { OfferedTools } from './offered-tools.js'
 export type { Pattern } from './pattern.js'

@@ -9,6 +9,8 @@ import { InvalidParamsError } from './errors.js'
 
 /** Seals and opens what clients carry. */
 export interface StateSealer {
+  /** Where other processes reach this one. */
+  readonly place?: string | undefined
   seal(text: string): string
   /** `undefined` for what is not ours. */
   open(sealed: string): string | undefined
@@ -21,6 +23,8 @@ interface SealedState {
   readonly expires: number
   /** The server's own; absent where it gave none. */
   readonly inner?: string
+  /** Where the process is reached that alone can go on with the call; absent where each can. */
+  readonly place?: string
 }
 
 /** How long a client may take to come back with its answers. */
@@ -49,6 +53,11 @@ export function askerOf(params: RawObject, sealer: StateSealer): BackendId | und
   return stateIn(params, sealer)?.target
 }
 
+/** Where the call goes on with which it may have come back; `undefined` for here, or anywhere. */
+export function placeOfState(params: RawObject, sealer: StateSealer): string | undefined {
+  return stateIn(params, sealer)?.place
+}
+
 function stateIn({ value }: RawObject, sealer: StateSealer): SealedState | undefined {
   const { requestState } = value
   const text = typeof requestState === 'string' ? sealer.open(requestState) : undefined
@@ -56,12 +65,13 @@ function stateIn({ value }: RawObject, sealer: StateSealer): SealedState | undef
   return text === undefined ? undefined : (JSON.parse(text) as SealedState)
 }
 
-/** The result as the client gets it; `forClient` makes each request fit for it. */
+/** The result as the client gets it; `forClient` makes each request fit for it. `isParked`: the call can go on here alone. */
 export function withSealedState(
   result: RawObject,
   call: Call,
   target: BackendId,
   sealer: StateSealer,
+  isParked: boolean,
   forClient: (method: string, params: RawObject) => RawObject,
 ): RawObject {
   const { requestState } = result.value
@@ -71,6 +81,7 @@ export function withSealedState(
     call: digestOf(call),
     expires: Date.now() + LIFETIME_MS,
     ...(typeof requestState === 'string' ? { inner: requestState } : {}),
+    ...(isParked && sealer.place !== undefined ? { place: sealer.place } : {}),
   }
   const sealed = JSON.stringify(sealer.seal(JSON.stringify(state)))
   return withFitRequests(withMembers(result, { requestState: sealed }), forClient)

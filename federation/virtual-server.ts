@@ -225,6 +225,13 @@ export class VirtualServer {
     return undefined
   }
 
+  /** Whether what a request names is of a server with which a caller's session is of no use to other processes. */
+  isBoundToProcess(method: string, params: JsonObject): boolean {
+    const target = this.itemOf(method, params)?.target
+    const keeper = target === undefined ? undefined : this.#options.keepers().get(target)
+    return keeper?.backend.isBoundToProcess === true
+  }
+
   /** The server of this path alone, where it takes what is not MCP. */
   get foreignTaker(): Backend | undefined {
     const [keeper] = this.#options.alone ? this.#keepers : []

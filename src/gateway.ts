@@ -8,7 +8,8 @@ import { idOf, Registry, serverNamesOf } from '../backends/index.js'
 import type { Problem, Snapshot, TargetHealth, Wanted } from '../discovery/index.js'
 import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
 import type { CatalogKeeper } from '../federation/index.js'
-import { Federation } from '../federation/index.js'
+import type { StateSealer } from '../federation/index.js'
+import { Federation, placeOfState } from '../federation/index.js'
 import { Access } from './auth/access.js'
 import { Attributes } from './attributes/attributes.js'
 import type { CallExplanation, SeenLists } from './auth/inspection.js'
@@ -16,18 +17,14 @@ import { explainCall, listsSeen } from './auth/inspection.js'
 import type { AttributesOf } from './auth/policy.js'
 import type { Asker } from './auth/rule-input.js'
 import { Policy } from './auth/policy.js'
-import { allReports } from './admin/all-reports.js'
-import { actionsByHand } from './admin/by-hand.js'
-import { definitionOf } from './admin/catalog-report.js'
 import { Insight } from './admin/insight.js'
-import { Playground } from './admin/playground.js'
 import type { Reach } from './auth/reach.js'
 import { reachOf } from './auth/reach.js'
 import { ReachWatch } from './auth/reach-watch.js'
 import type { Config } from './config/schema.js'
 import { secretsOf } from './config/secrets.js'
 import type { AdminDoorway } from './http/admin-listener.js'
-import { adminApp, isGuarded, listenForAdmin, urlHost } from './http/admin-listener.js'
+import { listenForAdmin, urlHost } from './http/admin-listener.js'
 import { Addresses } from './http/addresses.js'
 import { createApp } from './http/app.js'
 import { BodyLimits } from './http/body-limits.js'
@@ -41,9 +38,12 @@ import { Overload } from './http/overload.js'
 import { loggedTls } from './http/tls.js'
 import { Admission } from './limits/admission.js'
 import type { EndpointOptions } from './mcp/endpoint.js'
+import { Elsewhere } from './mcp/elsewhere.js'
 import { McpEndpoint } from './mcp/endpoint.js'
 import { SseEndpoint } from './mcp/sse-endpoint.js'
 import { TermsMaker } from './mcp/terms-maker.js'
+import { inspectionOf } from './inspection.js'
+import { openPeers } from './peers/open.js'
 import { healthOf } from './reports.js'
 import { ServiceState } from './service-state.js'
 import { ModernCallers } from './session/modern-callers.js'
@@ -131,15 +131,22 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   redactor.add(secretsOf(config))
   const redact = (text: string): string => redactor.redact(text)
   const keys = sessionKeys(config.sessions, logger)
+  const peers = await openPeers(config.sessions, config.listen)
+  const place = peers?.place
   const taskIds = new SealedTaskIds(keys)
-  const requestStates = new Sealer(keys, 'request state')
+  const sealer = new Sealer(keys, 'request state')
+  const states: StateSealer = {
+    place,
+    seal: (text) => sealer.seal(text),
+    open: (sealed) => sealer.open(sealed),
+  }
 
   const federation = new Federation(
     config.federation,
     {
       version: VERSION,
       taskIds,
-      states: requestStates,
+      states,
       counted: (target, asked) => variants.counted(target, asked),
     },
     {
@@ -168,7 +175,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       federation.choicesChanged()
     },
   })
-  const states = new StateLog(logger)
+  const stateLog = new StateLog(logger)
   const guardLog = new GuardLog(logger)
   const reachLog = new ReachLog(logger, redact)
   const circuits = new CircuitLog(logger)
@@ -188,7 +195,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       },
       onRemoved: (backend) => federation.remove(backend),
       onState: (backend, state) => {
-        states.update(backend, state)
+        stateLog.update(backend, state)
         insight.onState(backend, state)
         federation.onState(backend, state)
       },
@@ -200,10 +207,13 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
         logger.warn({ ...serverNamesOf(target), what }, 'not the protocol'),
     },
   )
-  const sessions = new SessionStore(config.sessions, keys, (session, isEnded) => {
-    metrics.operations.recordSession(session)
-    if (isEnded) registry.end(session.caller)
-    else registry.release(session.seed.uid)
+  const sessions = new SessionStore(config.sessions, keys, place, {
+    onReleased: (session, isEnded) => {
+      metrics.operations.recordSession(session)
+      if (isEnded) registry.end(session.caller)
+      else registry.release(session.seed.uid)
+    },
+    onUnheard: (session, text) => elsewhere?.say(session, text),
   })
   const callers = new ModernCallers(config.sessions.idleTimeoutMs, (key) => registry.release(key))
   const attributes = new Attributes(config)
@@ -259,6 +269,16 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     addressOf: (request) => addresses.of(request),
     onUpstream,
   }
+  const tokens = new ReplyTokens(keys, place)
+  const elsewhere =
+    peers &&
+    new Elsewhere({
+      peers,
+      sessions,
+      tokens,
+      placeOfState: (params) => placeOfState(params, states),
+      onGiven: (outcome) => metrics.gaveToPeer(outcome),
+    })
   const endpointOptions: EndpointOptions = {
     observe: (message, request, ...of) =>
       telemetry.isHeard || hasTrace(message, request)
@@ -268,7 +288,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     callers,
     variants,
     onCallerGone: (key) => registry.release(key),
-    tokens: new ReplyTokens(keys),
+    tokens,
+    elsewhere,
+    sealedPlace: peers?.sealedPlace,
     bodyLimits,
     overload,
     serverOf: (name) => {
@@ -333,9 +355,11 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onInternalError: endpointOptions.onInternalError,
   })
 
+  peers?.serve((...visit) => app.given(...visit))
   const { host, port, tls } = config.listen
   const listener = await listen(app, host, doorway ?? port, tls && loggedTls(tls, logger)).catch(
     async (error: unknown) => {
+      await peers?.close(0)
       await telemetry.close()
       throw error
     },
@@ -343,34 +367,21 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const scheme = tls === undefined ? 'http' : 'https'
   const url = `${scheme}://${urlHost(host)}:${listener.port}${config.listen.path}`
   const door = new InnerDoor(app)
-  const playground = new Playground(door, config.listen, isGuarded(config.admin))
-  const inspection = adminApp(config.admin, {
+  const inspection = inspectionOf({
+    url,
+    config: () => current,
+    problems: () => found.problems,
     readiness,
-    answerScrape: (response) => metrics.answer(response),
-    logLevel: {
-      get: () => telemetry.logLevel,
-      set: (level) => {
-        telemetry.setLogLevel(level)
-        telemetry.audit.warn({ level }, 'log level set')
-      },
-    },
-    reports: allReports({
-      url,
-      config: () => current,
-      problems: () => found.problems,
-      readiness,
-      redact,
-      insight,
-      federation,
-      discovery,
-      sessions,
-      callers,
-      variants,
-    }),
-    definition: (kind, target, original) => definitionOf(federation, kind, target, original),
-    watch: (response) => insight.feed.watch(response),
-    ...actionsByHand(registry, variants, telemetry.audit),
-    play: (request, response) => playground.answer(request, response),
+    redact,
+    insight,
+    federation,
+    discovery,
+    sessions,
+    callers,
+    variants,
+    registry,
+    telemetry,
+    door,
     onInternalError: endpointOptions.onInternalError,
   })
   if (inspection !== undefined) {
@@ -381,7 +392,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     logger,
     inspection,
   ).catch(async (error: unknown) => {
-    await listener.close(0)
+    await Promise.all([listener.close(0), peers?.close(0)])
     await telemetry.close()
     throw error
   })
@@ -421,7 +432,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     close: async () => {
       state.stop()
       await leave(config.listen.drain, {
-        listener,
+        listeners: peers === undefined ? [listener] : [listener, peers],
         onClosing: () => {
           discovery.close()
           reachWatch.close()
@@ -430,6 +441,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
         },
         onDeadline: () => void registry.close(),
       })
+      peers?.hangUp()
       await admission.close()
       insight.close()
       door.close()

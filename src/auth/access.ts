@@ -3,8 +3,8 @@
  * basic/authorization, RFC 6750, RFC 9728).
  */
 import type { IncomingMessage } from 'node:http'
-import type { TLSSocket } from 'node:tls'
 import type { JsonObject } from '../../backends/index.js'
+import { originOf } from '../http/origin.js'
 import { RefusedError } from '../http/refusal.js'
 import type { Part } from './authenticator.js'
 import { Authenticator, UnauthenticatedError } from './authenticator.js'
@@ -146,7 +146,7 @@ export class Access {
     if (resource !== undefined) {
       return resource.replace(/\/$/, '') + (isBelow ? path.slice(this.#path.length) : '')
     }
-    const scheme = (request.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
+    const scheme = originOf(request).isEncrypted ? 'https' : 'http'
     return `${scheme}://${request.headers.host ?? 'localhost'}${isBelow ? path : this.#path}`
   }
 }

@@ -22,6 +22,7 @@ export async function startQuietly(config: Config): Promise<QuietGateway> {
       ...config,
       listen: { ...config.listen, host: '127.0.0.1', port: 0 },
       admin: false,
+      sessions: { ...config.sessions, peers: false },
       // Nobody's calls are counted.
       store: undefined,
     },

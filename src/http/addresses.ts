@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
+import { remoteAddressOf } from './origin.js'
 import { RefusedError } from './refusal.js'
 
 const networkSchema = z
@@ -46,9 +47,9 @@ export class Addresses {
   }
 
   /** The client's own address, as far as it can be known; plain IPv4 for IPv4. */
-  of({ socket, headers }: IncomingMessage): string {
-    let address = plain(socket.remoteAddress ?? '')
-    const forwarded = headers['x-forwarded-for']
+  of(request: IncomingMessage): string {
+    let address = plain(remoteAddressOf(request))
+    const forwarded = request.headers['x-forwarded-for']
     if (forwarded === undefined) return address
     // The last entry is by the proxy nearest to us; each is believed as long as its author is.
     const hops = String(forwarded).split(',').slice(-MAX_HOPS).toReversed()

@@ -13,6 +13,8 @@ import { MESSAGES_PATH, SSE_PATH } from '../mcp/sse-endpoint.js'
 import type { Addresses } from './addresses.js'
 import type { Guards } from './guards.js'
 import type { Readiness } from './health.js'
+import type { Origin } from './origin.js'
+import { giveOrigin } from './origin.js'
 import { addHealth } from './health.js'
 import type { Overload } from './overload.js'
 import { RefusedError, writeRefusal } from './refusal.js'
@@ -40,6 +42,12 @@ export interface App extends Pick<Routes, 'fetch'> {
    * and sending it there. Returns false for all others.
    */
   direct(request: IncomingMessage, response: ServerResponse): boolean
+  /** Serves what another process has let in and given to this one, as whoever sent it. */
+  given(
+    request: IncomingMessage,
+    response: ServerResponse,
+    visit: { readonly name: string; readonly principal: Principal; readonly origin: Origin },
+  ): void
 }
 
 type Serve = (
@@ -140,6 +148,16 @@ export function createApp({
         else response.writeHead(500, JSON_TYPE).end(JSON.stringify(INTERNAL_ERROR))
       })
       return true
+    },
+    given: (request, response, { name, principal, origin }) => {
+      giveOrigin(request, origin)
+      try {
+        overload.enter(request, response)
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error
+        return writeRefusal(response, error)
+      }
+      void endpoint.handle(request, response, name, principal, true)
     },
   }
 }

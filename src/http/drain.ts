@@ -25,7 +25,8 @@ export type DrainSettings = z.output<typeof drainSchema>
 const LAST_WORDS_MS = 1_000
 
 export interface Leaving {
-  readonly listener: Listener
+  /** For clients, and for whoever else gives this process something to do. */
+  readonly listeners: readonly Pick<Listener, 'drain' | 'close'>[]
   /** No new connections from now on: streams end, so that their clients go elsewhere. */
   readonly onClosing: () => void
   /** Calls that still run are to fail now. */
@@ -35,12 +36,12 @@ export interface Leaving {
 /** Resolves when all connections are gone. */
 export async function leave(
   { delay, deadline }: DrainSettings,
-  { listener, onClosing, onDeadline }: Leaving,
+  { listeners, onClosing, onDeadline }: Leaving,
 ): Promise<void> {
-  listener.drain()
+  for (const listener of listeners) listener.drain()
   if (delay > 0) await sleep(delay)
   onClosing()
   const late = setTimeout(onDeadline, deadline)
-  await listener.close(deadline + LAST_WORDS_MS)
+  await Promise.all(listeners.map((it) => it.close(deadline + LAST_WORDS_MS)))
   clearTimeout(late)
 }

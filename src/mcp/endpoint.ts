@@ -19,6 +19,8 @@ import type { SessionStore } from '../session/session-store.js'
 import type { RequestObserver } from '../telemetry/observation.js'
 import type { Variants } from '../variants/variants.js'
 import { classify } from './classify.js'
+import type { Elsewhere } from './elsewhere.js'
+import { SAY } from './elsewhere.js'
 import { KeepAlive } from './event-stream.js'
 import { LegacyEndpoint, MAX_BATCH } from './legacy-endpoint.js'
 import { ModernEndpoint } from './modern-endpoint.js'
@@ -40,6 +42,10 @@ export interface EndpointOptions {
   readonly callers: ModernCallers
   /** Who is served by which server of a target with several. */
   readonly variants: Variants
+  /** What other processes take care of, where there may be any. */
+  readonly elsewhere: Elsewhere | undefined
+  /** Where they reach this one. */
+  readonly sealedPlace: string | undefined
   /** A caller that will not come back: what servers hold for it can go. */
   readonly onCallerGone: (key: string) => void
   readonly bodyLimits: BodyLimits
@@ -68,6 +74,10 @@ export interface Visit {
   /** Of the virtual server: '' for the whole. */
   readonly name: string
   readonly principal: Principal
+  /** Another process gave it to this one. */
+  readonly isGiven: boolean
+  /** What was read of the request, once it has been. */
+  readonly body: Buffer | undefined
 }
 
 export class McpEndpoint {
@@ -82,20 +92,22 @@ export class McpEndpoint {
     this.#modern = new ModernEndpoint(options, this.#keepAlive)
   }
 
-  /** Answers one request, whatever it is. Never rejects. */
+  /** Answers one request, whatever it is. `isGiven`: another process gave it to this one. Never rejects. */
   handle(
     request: IncomingMessage,
     response: ServerResponse,
     name: string,
     principal: Principal,
+    isGiven = false,
   ): Promise<void> {
     return answering(response, this.#options.onInternalError, () => {
       const server = this.#options.serverOf(name)
       if (server === undefined) return this.#below(request, response, name, principal)
-      const visit: Visit = { request, response, server, name, principal }
+      const visit: Visit = { request, response, server, name, principal, isGiven, body: undefined }
       if (server.foreignTaker !== undefined && !looksLikeMcp(request)) {
         return this.#passOn(visit, '')
       }
+      if (isGiven && request.method === SAY) return this.#legacy.say(visit)
       switch (request.method) {
         case 'POST':
           return this.#post(visit)
@@ -140,9 +152,9 @@ export class McpEndpoint {
     }
     requireAccept(request, 'application/json', 'text/event-stream')
     const bytes = body.length
-    return isBatch(messages)
-      ? this.#several(messages, visit, bytes)
-      : this.#single(messages, visit, bytes)
+    if (isBatch(messages)) return this.#several(messages, visit, bytes)
+    const taken = this.#options.elsewhere?.take(messages, { ...visit, body })
+    if (taken === undefined || !(await taken)) await this.#single(messages, visit, bytes)
   }
 
   async #single(message: Message, visit: Visit, bytes: number): Promise<void> {
@@ -202,7 +214,7 @@ export class McpEndpoint {
 
   /** @throws RefusedError 404 where the server does not take it; as `passThrough` */
   async #passOn(
-    { request, response, name, principal }: Omit<Visit, 'server'>,
+    { request, response, name, principal }: Omit<Visit, 'server' | 'isGiven' | 'body'>,
     path: string,
     body?: Buffer,
   ): Promise<void> {

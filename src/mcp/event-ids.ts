@@ -2,15 +2,16 @@
  * Ids of events of a session's streams, as a client names the last one that it saw. Any process reads in them what a
  * stream carries, so that one that does not hold the stream can say what has become of it.
  *
- *     <12 hex digits: process and session>-<stream>[.<base64url of the calls' ids>].<place>[~<times sent on>]
+ *     <12 hex digits: process and session>[@<process>]-<stream>[.<base64url of the calls' ids>].<place>[~<times sent on>]
  *
- * Nothing in them is trusted: whoever makes one up is told, at most, that calls of its own are lost.
+ * The process, where others reach it, is sealed. Nothing else is trusted: whoever makes an id up is told, at most, that
+ * calls of its own are lost.
  */
 import { randomBytes } from 'node:crypto'
 import type { RequestId } from '../../backends/index.js'
 
 const PATTERN =
-  /^(([0-9a-f]{12})-\d{1,15}(?:\.([A-Za-z][A-Za-z0-9_-]{0,199}))?)\.(\d{1,15})(?:~(\d{1,2}))?$/
+  /^(([0-9a-f]{12}(?:@([A-Za-z0-9_-]{1,400}))?)-\d{1,15}(?:\.([A-Za-z][A-Za-z0-9_-]{0,199}))?)\.(\d{1,15})(?:~(\d{1,2}))?$/
 /** Ids travel in a header; what is longer is not named. */
 const MAX_CALLS_CHARS = 200
 /** In place of calls that are not named. */
@@ -21,6 +22,8 @@ export interface EventId {
   readonly stream: string
   /** What the names of all streams begin with that one process keeps for the session. */
   readonly keeper: string
+  /** Where that process is reached, sealed; `undefined` where it is reached by nobody. */
+  readonly sealedPlace: string | undefined
   /** The calls that the stream answers; empty where they are not named, `undefined` for a general stream. */
   readonly calls: readonly RequestId[] | undefined
   /** The place of the event in the stream. */
@@ -29,8 +32,10 @@ export interface EventId {
   readonly timesSentOn: number
 }
 
-export function newKeeper(): string {
-  return randomBytes(6).toString('hex')
+/** `sealedPlace`: where other processes reach this one. */
+export function newKeeper(sealedPlace: string | undefined): string {
+  const name = randomBytes(6).toString('hex')
+  return sealedPlace === undefined ? name : `${name}@${sealedPlace}`
 }
 
 /** `calls` are those that the stream answers; absent for a general stream. */
@@ -50,11 +55,13 @@ export function eventIdOf(stream: string, sequence: number, timesSentOn = 0): st
 
 /** `undefined` for what is no id of ours. */
 export function readEventId(text: string): EventId | undefined {
-  const [, stream, keeper, calls, sequence, timesSentOn = '0'] = PATTERN.exec(text) ?? []
+  const [, stream, keeper, sealedPlace, calls, sequence, timesSentOn = '0'] =
+    PATTERN.exec(text) ?? []
   if (stream === undefined || keeper === undefined) return undefined
   return {
     stream,
     keeper,
+    sealedPlace,
     calls: calls === undefined ? undefined : callsIn(calls),
     sequence: Number(sequence),
     timesSentOn: Number(timesSentOn),

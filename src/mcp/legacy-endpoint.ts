@@ -1,5 +1,5 @@
 /** POST, GET and DELETE of revisions up to 2025-11-25: sessions, their requests one by one or in batches, and streams. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Message, RequestId, RequestMessage } from '../../backends/index.js'
 import {
   ErrorCode,
@@ -9,6 +9,7 @@ import {
   notificationText,
 } from '../../backends/index.js'
 import type { VirtualServer } from '../../federation/index.js'
+import { readBody } from '../http/body.js'
 import { RefusedError } from '../http/refusal.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
@@ -24,11 +25,13 @@ import { clientOf, openSession, speakerOf } from './open-session.js'
 import { PostResponse } from './post-response.js'
 import type { ResumableStream } from './resumable-stream.js'
 import { ResumableStreams } from './resumable-stream.js'
-import { requireAccept } from './request.js'
+import { requireAccept, sessionHeader } from './request.js'
 import { serverIn, toldOfLists } from './served.js'
 import type { Terms } from './terms.js'
 import { requireScopes } from './terms.js'
 
+/** As long as a message of a server's may be. */
+const MAX_SAID_BYTES = 16 * 1024 * 1024
 const BATCH_VERSION = '2025-03-26'
 /** Clients from this revision on know an event without data. Revisions are dates, so they compare as text. */
 const PRIMED_SINCE = '2025-11-25'
@@ -60,6 +63,7 @@ export class LegacyEndpoint {
   /** The process is about to end: streams belong elsewhere from now on. */
   drain(): void {
     this.#draining = true
+    this.#options.elsewhere?.drain()
     for (const session of this.#options.sessions) session.moveStreams()
   }
 
@@ -150,7 +154,7 @@ export class LegacyEndpoint {
   }
 
   /** A stream for what belongs to no request, or the rest of another. @throws RefusedError */
-  get(visit: Visit): void {
+  async get(visit: Visit): Promise<void> {
     const { request, response, server, principal } = visit
     requireAccept(request, 'text/event-stream')
     if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
@@ -159,6 +163,10 @@ export class LegacyEndpoint {
     const lastEventId = request.headers['last-event-id']
     const last = typeof lastEventId === 'string' ? readEventId(lastEventId) : undefined
     const resumed = last === undefined ? undefined : streams.find(last)
+    const { elsewhere } = this.#options
+    if (elsewhere !== undefined && resumed === undefined) {
+      if (await elsewhere.takeStream(visit, session, last)) return
+    }
     if (last?.calls !== undefined && resumed === undefined) {
       return answerForLostStream(response, last, streams.maySendOn(last))
     }
@@ -186,9 +194,18 @@ export class LegacyEndpoint {
     })
   }
 
+  /** Another process has something to say in a session that belongs to no request. @throws RefusedError */
+  async say(visit: Visit): Promise<void> {
+    const session = this.#session(visit)
+    const body = await readBody(visit.request, MAX_SAID_BYTES)
+    session.notify(body.toString())
+    visit.response.writeHead(204).end()
+  }
+
   /** The client ends its session. @throws RefusedError */
   delete(visit: Visit): void {
     const session = this.#session(visit)
+    this.#options.elsewhere?.ended(visit, session)
     this.#options.sessions.end(sessionHeader(visit.request) ?? '', session)
     visit.response.writeHead(204).end()
   }
@@ -257,7 +274,10 @@ export class LegacyEndpoint {
   #streamsOf(session: Session): ResumableStreams {
     let streams = this.#streams.get(session)
     if (streams === undefined) {
-      streams = new ResumableStreams(session.seed.protocolVersion >= PRIMED_SINCE)
+      streams = new ResumableStreams(
+        session.seed.protocolVersion >= PRIMED_SINCE,
+        this.#options.sealedPlace,
+      )
       this.#streams.set(session, streams)
     }
     return streams
@@ -304,9 +324,4 @@ function requireHere(
     const headers = { 'retry-after': '0', connection: 'close' }
     throw new RefusedError(503, ELSEWHERE, { headers })
   }
-}
-
-function sessionHeader(request: IncomingMessage): string | undefined {
-  const header = request.headers['mcp-session-id']
-  return typeof header === 'string' && header !== '' ? header : undefined
 }

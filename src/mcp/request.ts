@@ -91,3 +91,9 @@ export function requireAccept(request: IncomingMessage, ...types: readonly strin
     throw new RefusedError(406, `the Accept header must list ${types.join(' and ')}`)
   }
 }
+
+/** The id of the session that a request names. */
+export function sessionHeader(request: IncomingMessage): string | undefined {
+  const header = request.headers['mcp-session-id']
+  return typeof header === 'string' && header !== '' ? header : undefined
+}

@@ -126,11 +126,13 @@ export class ResumableStreams {
   readonly #isPrimed: boolean
   readonly #streams = new Map<string, ResumableStream>()
   /** An id from another process, or from before a restart, must not name a stream of this one. */
-  readonly #keeper = newKeeper()
+  readonly #keeper: string
   #lastName = 0
 
-  constructor(isPrimed: boolean) {
+  /** `sealedPlace`: where other processes reach this one. */
+  constructor(isPrimed: boolean, sealedPlace: string | undefined) {
     this.#isPrimed = isPrimed
+    this.#keeper = newKeeper(sealedPlace)
   }
 
   /** `calls` are those that it answers; absent for what belongs to none. */

@@ -26,6 +26,11 @@ interface SealingKey {
   readonly ivKey: Buffer
 }
 
+/** A key for one purpose, of 32 bytes; it says nothing of the one that it is made of (RFC 5869). */
+export function derivedKey(key: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', `mcp-junction ${purpose}`, 32))
+}
+
 export class Sealer {
   readonly #first: SealingKey
   readonly #keys: readonly SealingKey[]
@@ -38,11 +43,9 @@ export class Sealer {
   constructor(keys: readonly Buffer[], purpose: string) {
     this.#keys = keys.map((key) => {
       if (key.length !== 32) throw new TypeError('a sealing key has 32 bytes')
-      const derived = (info: string): Buffer =>
-        Buffer.from(hkdfSync('sha256', key, '', `mcp-junction ${info}`, 32))
-      const secret = derived(purpose)
+      const secret = derivedKey(key, purpose)
       const id = createHash('sha256').update(secret).digest().subarray(0, KEY_ID_BYTES)
-      return { id, secret, ivKey: derived(`${purpose} iv`) }
+      return { id, secret, ivKey: derivedKey(key, `${purpose} iv`) }
     })
     const [first] = this.#keys
     if (first === undefined) throw new TypeError('sealing needs a key')

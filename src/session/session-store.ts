@@ -19,33 +19,42 @@ export class SessionTooLargeError extends Error {
   readonly code = 'ERR_SESSION_TOO_LARGE'
 }
 
+export interface SessionEvents {
+  /** It leaves memory, so that its upstream side can be closed; of one that is ended no other process will hear again. */
+  onReleased(session: Session, isEnded: boolean): void
+  /** Something of no request is said in it, and it has no stream in this process. */
+  onUnheard?(session: Session, text: string): void
+}
+
 export class SessionStore {
   readonly #settings: SessionSettings
   readonly #sealer: Sealer
-  readonly #onReleased: (session: Session, isEnded: boolean) => void
+  readonly #place: string | undefined
+  readonly #events: SessionEvents
   readonly #sessions: LRUCache<string, Session>
   readonly #ended: LRUCache<string, true>
   readonly #sweep: NodeJS.Timeout
   #renamed: Session | undefined
 
   /**
-   * `onReleased` hears of every session that leaves memory, so that its upstream side can be closed; of one that is
-   * ended no other process will hear again.
+   * `place`: where other processes reach this one.
    */
   constructor(
     settings: SessionSettings,
     keys: readonly Buffer[],
-    onReleased: (session: Session, isEnded: boolean) => void,
+    place: string | undefined,
+    events: SessionEvents,
   ) {
     this.#settings = settings
     this.#sealer = new Sealer(keys, 'session id')
-    this.#onReleased = onReleased
+    this.#place = place
+    this.#events = events
     this.#sessions = new LRUCache({
       max: settings.max,
       dispose: (session, _token, reason) => {
         if (reason === 'set' || session === this.#renamed) return
         session.close()
-        this.#onReleased(session, this.#isEnded(session.seed))
+        this.#events.onReleased(session, this.#isEnded(session.seed))
       },
     })
     this.#ended = new LRUCache({ max: settings.max, ttl: settings.maxAgeMs })
@@ -65,8 +74,16 @@ export class SessionStore {
    * Opens a session.
    * @throws SessionTooLargeError where the client declares more than an id can hold
    */
-  create(seed: Omit<SessionSeed, 'uid' | 'createdAt'>): { session: Session; token: string } {
-    const whole: SessionSeed = { ...seed, uid: randomUUID(), createdAt: Date.now() }
+  create(seed: Omit<SessionSeed, 'uid' | 'createdAt' | 'home'>): {
+    session: Session
+    token: string
+  } {
+    const whole: SessionSeed = {
+      ...seed,
+      uid: randomUUID(),
+      createdAt: Date.now(),
+      ...(this.#place === undefined ? {} : { home: this.#place }),
+    }
     const text = JSON.stringify(whole)
     if (text.length > MAX_SEED_CHARS) {
       throw new SessionTooLargeError(
@@ -74,9 +91,7 @@ export class SessionStore {
       )
     }
     const token = this.#sealer.seal(text)
-    const session = new Session(whole)
-    this.#sessions.set(token, session)
-    return { session, token }
+    return { session: this.#keep(token, whole), token }
   }
 
   /**
@@ -94,6 +109,7 @@ export class SessionStore {
     this.#sessions.delete(token)
     this.#renamed = undefined
     this.#sessions.set(renamed, session)
+    session.token = renamed
     return renamed
   }
 
@@ -133,7 +149,12 @@ export class SessionStore {
     // Authenticated by the seal: it is what `create` wrote.
     const seed = JSON.parse(text) as SessionSeed
     if (this.#ended.has(seed.uid)) return undefined
-    const session = new Session(seed)
+    return this.#keep(token, seed)
+  }
+
+  #keep(token: string, seed: SessionSeed): Session {
+    const session = new Session(seed, (...said) => this.#events.onUnheard?.(...said))
+    session.token = token
     this.#sessions.set(token, session)
     return session
   }

@@ -30,6 +30,8 @@ export interface SessionSeed {
   readonly promised: readonly string[]
   /** Its sessions at `stateful` targets. */
   readonly places?: readonly (readonly [BackendId, UpstreamPlace])[]
+  /** Where the process is reached that opened it, for what only one can serve; absent where it is reached by nobody. */
+  readonly home?: string
   /** Of targets with variants, those that serve it. */
   readonly variants?: readonly (readonly [TargetName, string])[]
 }
@@ -56,8 +58,11 @@ export class Session {
   }
   /** Of targets with variants, those that serve it now; `at` says in which state of things they were chosen. */
   chosen: { readonly at: number; readonly choice: Choice }
+  /** What a request names it by; whoever has it speaks for the client. */
+  token: string | undefined
   /** What it follows, and the server by which it does. */
   follows: Map<string, VirtualServer> | undefined
+  readonly #onUnheard: ((session: Session, text: string) => void) | undefined
   readonly #inFlight = new Map<RequestId, Cancellation>()
   readonly #streams = new Set<SessionStream>()
   #stopListening: (() => void) | undefined
@@ -65,8 +70,10 @@ export class Session {
   #usedAt = performance.now()
   #shownId: string | undefined
 
-  constructor(seed: SessionSeed) {
+  /** `onUnheard`: what belongs to no request, where it has no stream in this process. */
+  constructor(seed: SessionSeed, onUnheard?: (session: Session, text: string) => void) {
     this.seed = seed
+    this.#onUnheard = onUnheard
     this.chosen =
       seed.variants === undefined ? UNCHOSEN : { at: -1, choice: new Map(seed.variants) }
     const { uid, principal, capabilities } = seed
@@ -150,7 +157,9 @@ export class Session {
   /** Sends a message that belongs to no request, on exactly one stream: the newest that somebody reads. */
   notify(text: string): void {
     const streams = [...this.#streams]
-    ;(streams.findLast((it) => it.isConnected) ?? streams.at(-1))?.send(text)
+    const stream = streams.findLast((it) => it.isConnected) ?? streams.at(-1)
+    if (stream === undefined) this.#onUnheard?.(this, text)
+    else stream.send(text)
   }
 
   /** Ends what is open and cancels what is running. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { durationSchema } from '../../backends/index.js'
+import { peersSchema } from '../peers/settings.js'
 import type { Logger } from '../telemetry/logging.js'
 
 const KEY_BYTES = 32
@@ -40,9 +41,11 @@ export const sessionsSchema = z
       .min(1)
       .prefault(100_000)
       .describe('Sessions held at once; beyond it, the one unused the longest is let go of.'),
+    peers: peersSchema,
   })
-  .transform(({ keys, idleTimeout, maxAge, max }) => ({
+  .transform(({ keys, idleTimeout, maxAge, max, peers }) => ({
     keys,
+    peers,
     idleTimeoutMs: idleTimeout,
     maxAgeMs: maxAge,
     max,

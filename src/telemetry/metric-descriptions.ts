@@ -108,6 +108,11 @@ export const METRICS = {
     'reason',
     'outcome',
   ]),
+  given: counter(
+    'mcp_junction_peer_requests',
+    'What this process gave to another that shares its keys, since only that one can serve it; by outcome (`answered`, `unreachable`: it was served here, as far as that goes).',
+    ['outcome'],
+  ),
   uncounted: counter(
     'mcp_junction_limit_store_errors',
     'Calls that were let in or refused because the store of limits did not count them.',

@@ -11,6 +11,8 @@ import type { Denial } from '../auth/policy.js'
 import type { Excess } from '../http/overload.js'
 import { EXCESSES } from '../http/overload.js'
 import type { Failure } from '../limits/redis/store.js'
+import type { PeerOutcome } from '../peers/peers.js'
+import { PEER_OUTCOMES } from '../peers/peers.js'
 import { VERSION } from '../version.js'
 import { Aggregates, Readings } from './aggregates.js'
 import { BoundedLabels, OTHER } from './bounded-labels.js'
@@ -50,6 +52,7 @@ export class Metrics {
   readonly #overloaded
   readonly #refreshes
   readonly #uncounted
+  readonly #given
 
   constructor(state: MetricsState, options: MetricsOptions) {
     const { resource, exporter, principals, attributeLabels, onError } = options
@@ -73,9 +76,11 @@ export class Metrics {
     this.#overloaded = this.#counter(METRICS.overloaded)
     this.#refreshes = this.#counter(METRICS.refreshes)
     this.#uncounted = this.#counter(METRICS.uncounted)
+    this.#given = this.#counter(METRICS.given)
     for (const outcome of ['applied', 'refused']) this.#reloads.add(0, { outcome })
     for (const reason of EXCESSES) this.#overloaded.add(0, { reason })
     for (const reason of FAILURES) this.#uncounted.add(0, { reason })
+    for (const outcome of PEER_OUTCOMES) this.#given.add(0, { outcome })
   }
 
   configReloaded(outcome: 'applied' | 'refused'): void {
@@ -103,6 +108,10 @@ export class Metrics {
 
   overloaded(reason: Excess): void {
     this.#overloaded.add(1, { reason })
+  }
+
+  gaveToPeer(outcome: PeerOutcome): void {
+    this.#given.add(1, { outcome })
   }
 
   uncounted(reason: Failure): void {

@@ -14,7 +14,8 @@ import type { Said } from './merged.js'
 import { mergedMetrics, mergedReadiness } from './merged.js'
 import { isMerged } from './merged-reports.js'
 import type { AdminRequest } from './messages.js'
-import { carried, readRequest, sendAnswer } from './relayed-http.js'
+import { carried, sendAnswer } from '../http/carried.js'
+import { readRequest } from './relayed-http.js'
 import { answerReport, watchAll } from './report-front.js'
 
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD'])

@@ -1,7 +1,8 @@
 /** Requests to the admin listener as they are asked of workers: of all, or of the first that should know. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import type { Answer, Asked } from './asked.js'
+import type { Answer } from '../http/carried.js'
+import type { Asked } from './asked.js'
 import type { AdminRequest } from './messages.js'
 import { readRequest } from './relayed-http.js'
 

@@ -1,19 +1,12 @@
 /** The primary's side of requests to the admin listener that a worker answers: HTTP, carried by messages. */
 import { PassThrough } from 'node:stream'
-import type { IncomingHttpHeaders } from 'node:http'
-import type { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import type { TalliedReport, Tallies } from '../admin/traffic.js'
+import type { Answer } from '../http/carried.js'
 import type { AdminRequest, Reply, ToWorker } from './messages.js'
 
 /** Where whoever asked reads slower than the worker answers. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
-
-export interface Answer {
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
-  readonly body: Readable
-}
 
 interface Pending {
   readonly body: PassThrough

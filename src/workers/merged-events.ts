@@ -2,9 +2,10 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { sseMessage } from '../../backends/index.js'
-import type { Answer, Asked } from './asked.js'
+import type { Answer } from '../http/carried.js'
+import type { Asked } from './asked.js'
 import type { AdminRequest } from './messages.js'
-import { carried } from './relayed-http.js'
+import { carried } from '../http/carried.js'
 
 /** Workers that have taken the place of others are heard this soon. */
 const LOOK_MS = 1_000

@@ -20,6 +20,8 @@ export interface Orders {
   readonly port: number
   /** Those of `sessions.keys`, or the one that the primary made, in hex. */
   readonly keys: readonly string[]
+  /** Whether others than the workers can have them. */
+  readonly areShared: boolean
   readonly logLevel: LogLevel
 }
 

@@ -40,7 +40,7 @@ export async function startPrimary(config: Config, options: PrimaryOptions): Pro
   const keys = sessionKeys(config.sessions, logger).map((it) => it.toString('hex'))
   const crew = new Crew({
     count,
-    orders: { path, host, port, keys, logLevel },
+    orders: { path, host, port, keys, areShared: config.sessions.keys.length > 0, logLevel },
     handover,
     logger,
     onLog: options.writeLines,

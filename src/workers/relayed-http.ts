@@ -1,19 +1,10 @@
-/** HTTP on its way into messages and out of them; what belongs to a connection stays with it. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream'
+/** HTTP on its way into messages. */
+import type { IncomingMessage } from 'node:http'
+import { carried } from '../http/carried.js'
 import { RefusedError } from '../http/refusal.js'
-import type { Answer } from './asked.js'
 import type { AdminRequest } from './messages.js'
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024
-const OF_THE_CONNECTION = new Set([
-  'connection',
-  'content-length',
-  'expect',
-  'keep-alive',
-  'transfer-encoding',
-  'upgrade',
-])
 
 /**
  * Rejects where the body does not come.
@@ -34,23 +25,4 @@ export async function readRequest(incoming: IncomingMessage): Promise<AdminReque
     body: Buffer.concat(chunks).toString(),
     remoteAddress: incoming.socket.remoteAddress ?? '',
   }
-}
-
-/** Sends an answer as it comes; where that breaks off, so does this. */
-export function sendAnswer(
-  outgoing: ServerResponse,
-  { status, headers, body }: Answer,
-  more: Readonly<Record<string, string>>,
-): void {
-  outgoing.writeHead(status, { ...carried(headers), ...more })
-  outgoing.flushHeaders()
-  // Both are destroyed where one ends early, and nobody is left to be told.
-  pipeline(body, outgoing, () => undefined)
-}
-
-export function carried(headers: IncomingMessage['headers']): Record<string, string> {
-  const kept = Object.entries(headers).filter(
-    ([name, value]) => value !== undefined && !OF_THE_CONNECTION.has(name),
-  )
-  return Object.fromEntries(kept.map(([name, value]) => [name, String(value)]))
 }

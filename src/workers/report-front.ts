@@ -5,7 +5,8 @@ import type { Answering } from './ask-workers.js'
 import { askAll, askFirst, PATIENCE_MS, sayNobody } from './ask-workers.js'
 import { MergedEvents } from './merged-events.js'
 import { isTallied, mergedReport } from './merged-reports.js'
-import { carried, readRequest, sendAnswer } from './relayed-http.js'
+import { carried, sendAnswer } from '../http/carried.js'
+import { readRequest } from './relayed-http.js'
 
 /** Of the workers, those come first that have been there the longest; `wanted` is how many there should be. */
 export interface ReportOf {

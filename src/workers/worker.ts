@@ -8,6 +8,7 @@ import { loadConfig } from '../config/load.js'
 import { Reloader } from '../config/reloader.js'
 import type { Config } from '../config/schema.js'
 import { startGateway } from '../gateway.js'
+import type { PeersSettings } from '../peers/settings.js'
 import { createLog } from '../telemetry/logging.js'
 import { Link } from './link.js'
 import type { Orders, ToWorker } from './messages.js'
@@ -62,10 +63,23 @@ async function work(orders: Orders): Promise<void> {
 }
 
 /** What all workers have in common is what the primary began with, whatever has been written since. */
-function withOrders(config: Config, { host, port, keys }: Orders): Config {
+function withOrders(config: Config, orders: Orders): Config {
+  const { host, port } = orders
   return {
     ...config,
     listen: { ...config.listen, host, port },
-    sessions: { ...config.sessions, keys: keys.map((it) => Buffer.from(it, 'hex')) },
+    sessions: {
+      ...config.sessions,
+      keys: orders.keys.map((it) => Buffer.from(it, 'hex')),
+      peers: peersOf(config, orders),
+    },
   }
+}
+
+/** Each worker is a peer of its own; where nobody else has the keys, they are all on this machine. */
+function peersOf({ sessions }: Config, { worker, areShared }: Orders): PeersSettings {
+  const { peers } = sessions
+  if (peers === false) return false
+  const port = peers.port === 0 ? 0 : peers.port + worker - 1
+  return areShared ? { ...peers, port } : { host: '127.0.0.1', port }
 }

@@ -1,4 +1,4 @@
-/** The matrix of docs/reliability.md, "Replicas": what is begun at one of two gateways and goes on at the other. */
+/** What is begun at one of two gateways and goes on at the other, which it has no way to: docs/reliability.md, "Replicas". */
 import {
   Client as ClientV2,
   StreamableHTTPClientTransport as TransportV2,
@@ -23,6 +23,8 @@ const ANY = z.record(z.string(), z.unknown())
 const ELICITS = { elicitation: { form: {} } }
 const requestedSchema = { type: 'object', properties: {} } as const
 const accept = { action: 'accept', content: {} }
+/** They cannot reach each other. */
+const APART = { sessions: { peers: false } }
 const question = (stream: Stream): string =>
   String(stream.messages.find((it) => it['method'] === 'elicitation/create')?.['id'])
 const last = (stream: Stream): JsonObject | undefined => stream.messages.at(-1)
@@ -74,7 +76,10 @@ describe('at another replica, a session of the older era', () => {
 
   it('is told that every list may have changed, when its general stream goes on there', async () => {
     await using upstream = await startEcho({ prompts: [{ name: 'p' }] })
-    await using it = await startTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    await using it = await startTwo({
+      ...APART,
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
     const session = await openSession(it.here)
     const first = await session.listen()
     await waitUntil(() => first.ids.length === 1, 'the first id')
@@ -115,7 +120,10 @@ describe('the rest of a call’s stream', () => {
   it('is looked for by the client, which is sent on until it comes to the replica that has it', async () => {
     const { handler, go } = steps()
     await using upstream = await startEcho({ handlers: { 'tools/call': handler } })
-    await using it = await startTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    await using it = await startTwo({
+      ...APART,
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
     const session = await openSession(it.here)
     const stream = await begin(session)
     stream.close()
@@ -135,7 +143,10 @@ describe('the rest of a call’s stream', () => {
   it('that no replica has is given up with an error of that call, as soon as a client is too old to be sent on', async () => {
     const { handler } = steps()
     await using upstream = await startEcho({ handlers: { 'tools/call': handler } })
-    await using it = await startTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    await using it = await startTwo({
+      ...APART,
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
     for (const [version, most] of [
       ['2025-11-25', 16],
       ['2025-06-18', 0],
@@ -159,7 +170,10 @@ describe('the rest of a call’s stream', () => {
   it('and calls that cannot be named any more end the session: a client has to begin anew', async () => {
     const { handler } = steps()
     await using upstream = await startEcho({ handlers: { 'tools/call': handler } })
-    await using it = await startTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    await using it = await startTwo({
+      ...APART,
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
     const session = await openSession(it.here)
     const stream = await begin(session)
     stream.close()
@@ -188,7 +202,7 @@ describe('what a server asks of a client', () => {
   })
 
   it('in a child process cannot be: the answer is refused, and reaches no other child with a question of that id', async () => {
-    await using it = await startTwo({ targets: [{ name: 'a', stdio: stdio('asking') }] })
+    await using it = await startTwo({ ...APART, targets: [{ name: 'a', stdio: stdio('asking') }] })
     const mine = await openSession(it.here, undefined, ELICITS)
     const yours = await openSession(it.there, undefined, ELICITS)
     const [myCall, yourCall] = await Promise.all(
@@ -223,7 +237,10 @@ describe('what a server asks of a client', () => {
             : { content: [{ type: 'text', text: JSON.stringify(params['inputResponses']) }] },
       },
     })
-    await using it = await startTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    await using it = await startTwo({
+      ...APART,
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
     const session = await openSession(it.here, undefined, ELICITS)
     const running = await session.begin('tools/call', { name: 'a__echo' })
     await running.next('elicitation/create')
@@ -238,7 +255,10 @@ describe('what is said of a call at another replica than its own', () => {
   it('is taken, and does nothing: a cancelled call goes on to its end', async () => {
     const { handler, go } = steps()
     await using upstream = await startEcho({ handlers: { 'tools/call': handler } })
-    await using it = await startTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    await using it = await startTwo({
+      ...APART,
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
     const session = await openSession(it.here)
     const stream = await begin(session)
     const { id } = (await session.request('ping')).json
@@ -260,7 +280,10 @@ describe('changes of a resource', () => {
       capabilities: { resources: { subscribe: true } },
       handlers: { 'resources/subscribe': () => ({}) },
     })
-    await using it = await startTwo({ targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+    await using it = await startTwo({
+      ...APART,
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
     const session = await openSession(it.here)
     const stream = await session.listen()
     const follow = { uri: 'demo://doc' }
@@ -410,7 +433,7 @@ describe('at another replica, a client of 2026-07-28', () => {
   it('whose call is parked reads that it must call again', async () => {
     await using upstream = await startEcho({ handlers: { 'tools/call': asking } })
     const targets = [{ name: 'a', mcp: { url: upstream.url }, parkCalls: true }]
-    await using it = await startTwo({ targets })
+    await using it = await startTwo({ ...APART, targets })
     const options = { capabilities: ELICITS }
     const first = await new ModernClient(it.here).call('a__echo', {}, options)
     const { requestState = null } = first.json['result'] as JsonObject

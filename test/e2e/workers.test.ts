@@ -12,7 +12,7 @@ import { CLI } from '../support/gateway.js'
 import { startLoad } from '../support/marked-load.js'
 import { get, openSession, send } from '../support/raw-client.js'
 import type { Handler } from '../support/upstream-server.js'
-import { echo, startEcho } from '../support/upstream-server.js'
+import { echo, startEcho, startUpstream } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 import {
   adminUrl,
@@ -63,19 +63,42 @@ describe('workers', () => {
     expect(new Set([...seen].map((it) => /"text":"(\d+)"/.exec(it)?.[1])).size).toBe(2)
   })
 
-  it('lead an answer that a child process waits for to the worker that has it, when it is sent again', async () => {
+  it('give each other what only one of them can serve: one child of a session, its questions, what it follows', async () => {
+    const resources = [{ uri: 'demo://doc', name: 'doc' }]
+    const capabilities = { resources: { subscribe: true } }
+    const handlers = { 'resources/subscribe': () => ({}) }
+    await using upstream = await startUpstream({ resources, capabilities, handlers })
     const program = new URL('../support/stdio-servers/asking.mjs', import.meta.url)
     const stdio = { command: process.execPath, args: [fileURLToPath(program)] }
-    await using gateway = await spawnTwo({ targets: [{ name: 'a', stdio }] })
-    const session = await openSession(gateway.url, undefined, { elicitation: { form: {} } })
-    for (let calls = 0; calls < 4; calls++) {
+    const own = { ...goodChild.stdio, scope: 'session' }
+    await using gateway = await spawnTwo({
+      targets: [
+        { name: 'a', stdio },
+        { name: 'own', stdio: own },
+        { name: 'b', mcp: { url: upstream.url } },
+      ],
+    })
+    const elicits = { elicitation: { form: {} } }
+    // With each request on a connection of its own, several sessions meet all that can be.
+    for (let round = 0; round < 4; round++) {
+      const session = await openSession(gateway.url, undefined, elicits, APART)
+      const seen = new Set<string | undefined>()
+      for (let calls = 0; calls < 4; calls++) {
+        seen.add(/"text":"(\d+)"/.exec((await session.call('own__pid')).text)?.[1])
+      }
+      expect([...seen]).toEqual([expect.stringMatching(/^\d+$/)])
       const call = await session.begin('tools/call', { name: 'a__ask' })
       await call.next('elicitation/create')
       const { id = '' } = call.messages.find((it) => it['method'] === 'elicitation/create') ?? {}
-      const answer = () => session.answer(id, { action: 'accept', content: { calls } })
-      await waitUntil(async () => (await answer()).status === 202, 'the answer to be taken')
+      expect((await session.answer(id, { action: 'accept', content: { round } })).status).toBe(202)
       await call.ended
-      expect(JSON.stringify(call.messages.at(-1))).toContain('accept')
+      expect(JSON.stringify(call.messages.at(-1))).toContain(`\\"round\\":${round}`)
+      const stream = await session.listen()
+      const { json } = await session.request('resources/subscribe', { uri: 'demo://doc' })
+      expect(json).toMatchObject({ result: {} })
+      await upstream.notifyUpdated('demo://doc')
+      await stream.next('notifications/resources/updated')
+      stream.close()
     }
   })
 

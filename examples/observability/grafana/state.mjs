@@ -131,6 +131,17 @@ export const state = {
       [q(rate('mcp_junction_overloaded_total', '', 'instance, reason'), '{{instance}} {{reason}}')],
     ),
     lines(
+      'Given to peers',
+      'What a process gave to another of the same `sessions.keys`, since only that one can serve it, and what it could not give.',
+      'reqps',
+      [
+        q(
+          rate('mcp_junction_peer_requests_total', '', 'instance, outcome'),
+          '{{instance}} {{outcome}}',
+        ),
+      ],
+    ),
+    lines(
       'Unapproved tools',
       'Tools of guarded servers that are new or changed since `mcp-junction lock`.',
       'none',

@@ -166,7 +166,13 @@ describe('a configuration', () => {
         includeContext: 'none',
         single: true,
       },
-      sessions: { keys: [], idleTimeoutMs: 1_800_000, maxAgeMs: 86_400_000, max: 100_000 },
+      sessions: {
+        keys: [],
+        idleTimeoutMs: 1_800_000,
+        maxAgeMs: 86_400_000,
+        max: 100_000,
+        peers: { port: 0 },
+      },
       telemetry: {
         traces: { ratio: 1, parentBased: true, baggage: false, content: false },
         metrics: { principals: 1_000 },
@@ -197,7 +203,7 @@ federation:
   attribution: false
   includeContext: pass
   single: false
-sessions: { idleTimeout: 1m, maxAge: 2h, max: 1 }
+sessions: { idleTimeout: 1m, maxAge: 2h, max: 1, peers: { host: 10.0.0.5, port: "7946" } }
 telemetry:
   otlp: { endpoint: 'http://127.0.0.1:4318', protocol: http/json, headers: { X-Team: a } }
   traces: { sampler: 0.01, parentBased: false, baggage: true, content: true }
@@ -232,7 +238,12 @@ telemetry:
       includeContext: 'pass',
       single: false,
     })
-    expect(config.sessions).toMatchObject({ idleTimeoutMs: 60_000, maxAgeMs: 7_200_000, max: 1 })
+    expect(config.sessions).toMatchObject({
+      idleTimeoutMs: 60_000,
+      maxAgeMs: 7_200_000,
+      max: 1,
+      peers: { host: '10.0.0.5', port: 7946 },
+    })
     expect(config.telemetry).toEqual({
       otlp: {
         endpoint: 'http://127.0.0.1:4318',

@@ -1,0 +1,257 @@
+/**
+ * What another process of this gateway has to take care of, because only that one can: it holds the streams and
+ * subscriptions of a session, a question's call, a parked call, a child process of the session's. Which one it is says what
+ * the client shows. Where that one is gone, the request is served here, as far as that goes.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Message, RawObject, RequestId } from '../../backends/index.js'
+import { ErrorCode, errorText, JsonRpcError } from '../../backends/index.js'
+import { sendAnswer } from '../http/carried.js'
+import { NOBODY } from '../auth/principal.js'
+import type { Origin } from '../http/origin.js'
+import { originOf } from '../http/origin.js'
+import { RefusedError } from '../http/refusal.js'
+import type { PeerOutcome, PeerRequest, Peers } from '../peers/peers.js'
+import { PeerUnreachableError } from '../peers/peers.js'
+import type { ReplyTokens } from '../session/reply-tokens.js'
+import type { Session } from '../session/session.js'
+import type { SessionStore } from '../session/session-store.js'
+import type { Visit } from './endpoint.js'
+import type { EventId } from './event-ids.js'
+import { answerWithJson } from './json-answer.js'
+import { sessionHeader } from './request.js'
+
+export interface ElsewhereOptions {
+  readonly peers: Peers
+  readonly sessions: SessionStore
+  readonly tokens: ReplyTokens
+  /** Where a modern call goes on with which it may have come back. */
+  readonly placeOfState: (params: RawObject) => string | undefined
+  /** Something was given to another process, or could not be. */
+  readonly onGiven: (outcome: PeerOutcome) => void
+}
+
+/** A message for another process. */
+interface Errand {
+  readonly place: string
+  readonly id?: RequestId
+  /** Where the other is gone and may have run it, it is not repeated; or this process is of no use for it. */
+  readonly otherwise?: 'fails' | 'ends the session' | undefined
+}
+
+const NOWHERE: Origin = { address: '', isEncrypted: false }
+const OF_STREAMS: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe'])
+/** What holds for the whole session, and is taken care of both here and there. */
+const OF_THE_SESSION: ReadonlySet<string> = new Set([
+  'logging/setLevel',
+  'notifications/cancelled',
+  'notifications/roots/list_changed',
+])
+const CALLS: ReadonlySet<string> = new Set([
+  'tools/call',
+  'prompts/get',
+  'resources/read',
+  'completion/complete',
+])
+
+/** What nobody waits for is given up after so long, and beyond so many at a time not said. */
+const TELLING_MS = 10_000
+const MAX_TELLING = 256
+/** A process that is well opens a stream at once. */
+const STREAM_PATIENCE_MS = 5_000
+/** By this, and not by a method of the protocol's, one process tells another what to say in a session. */
+export const SAY = 'PUT'
+
+const LOST = new JsonRpcError(
+  ErrorCode.InternalError,
+  'the process of the gateway that this was given to is gone, and the answer with it; the call may have run',
+)
+
+export class Elsewhere {
+  readonly #options: ElsewhereOptions
+  /** Ends the streams that come from another process. */
+  readonly #streams = new Set<() => void>()
+  #telling = 0
+
+  constructor(options: ElsewhereOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Whether another process takes care of a message; `undefined`, at once, for all that is served here.
+   * @throws RefusedError 404 where the session has to begin anew for it
+   */
+  take(message: Message, visit: Visit): Promise<boolean> | undefined {
+    const errand = visit.isGiven ? undefined : this.#errand(message, visit)
+    return errand && this.#run(errand, visit)
+  }
+
+  /** Whether another process has the stream that a GET asks for. Resolves with `false` for those that are opened here. */
+  async takeStream(visit: Visit, session: Session, last: EventId | undefined): Promise<boolean> {
+    const { peers } = this.#options
+    const sealed = last?.calls === undefined ? undefined : last.sealedPlace
+    const place = sealed === undefined ? session.seed.home : peers.openPlace(sealed)
+    if (visit.isGiven || place === undefined || place === peers.place) return false
+    const gone = goneWith(visit)
+    try {
+      const answer = await this.#ask(place, asked(visit), gone.signal, STREAM_PATIENCE_MS)
+      // One that is leaving has no streams any more.
+      if (answer.statusCode === 503) {
+        answer.resume()
+        return false
+      }
+      const { response } = visit
+      const end = (): void => void response.end(() => gone.abort())
+      this.#streams.add(end)
+      response.once('close', () => this.#streams.delete(end))
+      passOn(answer, visit)
+      return true
+    } catch (error) {
+      return isTaken(error, gone)
+    }
+  }
+
+  /** Tells the process at home that the client ends its session. */
+  ended(visit: Visit, { seed }: Session): void {
+    if (!visit.isGiven) this.#tell(seed.home, asked(visit))
+  }
+
+  /** Says something that belongs to no request on a stream of the session's, wherever that is. */
+  say({ seed, token }: Session, text: string): void {
+    if (token === undefined) return
+    const { home, principal: id, server: name } = seed
+    const headers = { 'mcp-session-id': token, 'content-type': 'application/json' }
+    const principal = { ...NOBODY, id }
+    const body = Buffer.from(text)
+    this.#tell(home, { method: SAY, name, headers, body, principal, origin: NOWHERE })
+  }
+
+  /** The process is about to end: streams that come from elsewhere are opened elsewhere. */
+  drain(): void {
+    for (const end of this.#streams) end()
+  }
+
+  #errand(message: Message, visit: Visit): Errand | undefined {
+    const { peers } = this.#options
+    if (message.kind === 'request') {
+      const { requestState } = message.params.value
+      const place =
+        requestState === undefined ? undefined : this.#options.placeOfState(message.params)
+      if (place !== undefined) return place === peers.place ? undefined : { place }
+    }
+    const session = this.#session(visit)
+    const home = session?.seed.home
+    if (session === undefined || home === undefined) return undefined
+    if (message.kind === 'result' || message.kind === 'error') {
+      return this.#errandOfAnswer(message.id, session, visit)
+    }
+    const { method, params } = message
+    if (method === 'notifications/progress') {
+      const { progressToken } = params.value
+      return this.#errandOfAnswer(progressToken as RequestId | undefined, session, visit)
+    }
+    if (home === peers.place) return undefined
+    if (OF_THE_SESSION.has(method)) {
+      this.#tell(home, asked(visit))
+      return undefined
+    }
+    if (message.kind !== 'request') return undefined
+    // Nobody would hear of changes from here.
+    const { id } = message
+    // Nobody would hear of changes from here.
+    const otherwise = session.isHeard ? undefined : 'ends the session'
+    if (OF_STREAMS.has(method)) return { place: home, id, otherwise }
+    const isBound = CALLS.has(method) && visit.server.isBoundToProcess(method, params.value)
+    return isBound ? { place: home, id, otherwise: 'fails' } : undefined
+  }
+
+  /** Of an answer to a question, or of progress with it. */
+  #errandOfAnswer(
+    id: RequestId | undefined,
+    session: Session,
+    { server }: Visit,
+  ): Errand | undefined {
+    const { peers, tokens } = this.#options
+    const replyTo = id === undefined ? undefined : tokens.open(session, id)
+    if (id === undefined || replyTo === undefined || server.reaches(replyTo)) return undefined
+    const place = tokens.placeOf(session, id)
+    return place === undefined || place === peers.place ? undefined : { place }
+  }
+
+  async #run({ place, id, otherwise }: Errand, visit: Visit): Promise<boolean> {
+    const gone = goneWith(visit)
+    try {
+      passOn(await this.#ask(place, asked(visit), gone.signal), visit)
+      return true
+    } catch (error) {
+      if (isTaken(error, gone)) return true
+      if (otherwise === 'fails' && (error as PeerUnreachableError).wasSent) {
+        answerWithJson(visit.response, 200, errorText(id, LOST))
+        return true
+      }
+      if (otherwise !== 'ends the session') return false
+      const message = 'the process of this session is gone; begin anew with "initialize"'
+      throw new RefusedError(404, message, { id })
+    }
+  }
+
+  /** Nobody waits for what becomes of it, and where it does not arrive there is nobody to hear it. */
+  #tell(home: string | undefined, request: PeerRequest): void {
+    if (home === undefined || home === this.#options.peers.place) return
+    if (this.#telling >= MAX_TELLING) return
+    this.#telling++
+    this.#ask(home, request, AbortSignal.timeout(TELLING_MS))
+      .then(
+        (answer) => void answer.resume(),
+        () => undefined,
+      )
+      .finally(() => this.#telling--)
+  }
+
+  async #ask(
+    place: string,
+    request: PeerRequest,
+    signal: AbortSignal,
+    patienceMs?: number,
+  ): Promise<IncomingMessage> {
+    const { peers, onGiven } = this.#options
+    try {
+      const answer = await peers.ask(place, request, signal, patienceMs)
+      onGiven('answered')
+      return answer
+    } catch (error) {
+      if (error instanceof PeerUnreachableError) onGiven('unreachable')
+      throw error
+    }
+  }
+
+  #session({ request, name, principal }: Visit): Session | undefined {
+    const token = sessionHeader(request)
+    return token === undefined ? undefined : this.#options.sessions.find(token, name, principal.id)
+  }
+}
+
+/** The request as it came. */
+function asked({ request, name, principal, body }: Visit): PeerRequest {
+  const { method = 'GET', headers } = request
+  return { method, name, headers, body, principal, origin: originOf(request) }
+}
+
+function passOn(answer: IncomingMessage, { response }: Visit): void {
+  const { statusCode = 502, headers } = answer
+  sendAnswer(response, { status: statusCode, headers, body: answer })
+}
+
+/** Aborted when the client goes away. */
+function goneWith({ response }: Visit): AbortController {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  return gone
+}
+
+/** @throws `error` where it says nothing of the other process */
+function isTaken(error: unknown, gone: AbortController): boolean {
+  if (gone.signal.aborted) return true
+  if (!(error instanceof PeerUnreachableError)) throw error
+  return false
+}
