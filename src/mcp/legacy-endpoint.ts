@@ -16,6 +16,7 @@ import type { Session } from '../session/session.js'
 import type { RequestObserver } from '../telemetry/observation.js'
 import { isServedVersionHeader, negotiateVersion } from './classify.js'
 import type { EndpointOptions, Visit } from './endpoint.js'
+import { EventBudget } from './event-budget.js'
 import { readEventId } from './event-ids.js'
 import type { KeepAlive } from './event-stream.js'
 import { answerWithJson } from './json-answer.js'
@@ -45,6 +46,7 @@ export class LegacyEndpoint {
   readonly #options: EndpointOptions
   readonly #keepAlive: KeepAlive
   readonly #streams = new WeakMap<Session, ResumableStreams>()
+  readonly #budget = new EventBudget()
   /** Streams for what belongs to no call. */
   readonly #general = new WeakSet<ResumableStream>()
   #draining = false
@@ -167,15 +169,13 @@ export class LegacyEndpoint {
     if (elsewhere !== undefined && resumed === undefined) {
       if (await elsewhere.takeStream(visit, session, last)) return
     }
-    if (last?.calls !== undefined && resumed === undefined) {
+    if (last?.calls !== undefined && resumed?.hasLostEnd(last.sequence) !== false) {
       return answerForLostStream(response, last, streams.maySendOn(last))
     }
     const stream = resumed ?? streams.open()
     if (resumed === undefined || last === undefined) {
       this.#general.add(stream)
       stream.connect(response)
-      // Whatever was said on the stream that it had before may have been missed.
-      if (last !== undefined) for (const text of allChanged(session)) stream.send(text)
     } else stream.resume(response, last.sequence)
     // The stream of a call that is resumed carries what belongs to that call and nothing else.
     if (this.#general.has(stream)) {
@@ -184,6 +184,9 @@ export class LegacyEndpoint {
       session.attach(stream, () =>
         toldOfLists(session, { request, server, principal }, variants, permit),
       )
+      // Whatever was said before, on this stream or the one that the client had, may have been missed.
+      const isWhole = last === undefined || resumed?.remembers(last.sequence) === true
+      if (!isWhole) for (const text of allChanged(session)) stream.send(text)
     }
     const membership = this.#keepAlive.add(stream)
     this.#openStreams++
@@ -277,8 +280,10 @@ export class LegacyEndpoint {
       streams = new ResumableStreams(
         session.seed.protocolVersion >= PRIMED_SINCE,
         this.#options.sealedPlace,
+        this.#budget,
       )
       this.#streams.set(session, streams)
+      session.whenClosed = () => streams?.clear()
     }
     return streams
   }

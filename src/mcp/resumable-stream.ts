@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { RequestId } from '../../backends/index.js'
 import { sseMessage } from '../../backends/index.js'
+import type { EventBudget, KeepsEvents } from './event-budget.js'
 import type { EventId } from './event-ids.js'
 import { eventIdOf, newKeeper, streamName } from './event-ids.js'
 import { EventStream } from './event-stream.js'
@@ -29,22 +30,27 @@ interface KeptEvent {
   readonly text: string
 }
 
-export class ResumableStream {
+export class ResumableStream implements KeepsEvents {
   readonly #name: string
   readonly #isPrimed: boolean
+  readonly #budget: EventBudget
   readonly #kept: KeptEvent[] = []
+  /** The newest event that is not kept any more. */
+  #forgotten = 0
   #keptChars = 0
   #sequence = 0
   #connection: EventStream | undefined
   #isEnded = false
+  #isKept = true
 
   /**
    * `isPrimed`: the first event only tells an id, so that a client can come back before there is a message. Clients
    * before 2025-11-25 take its empty data for a message, and stumble.
    */
-  constructor(name: string, isPrimed: boolean) {
+  constructor(name: string, isPrimed: boolean, budget: EventBudget) {
     this.#name = name
     this.#isPrimed = isPrimed
+    this.#budget = budget
   }
 
   get isConnected(): boolean {
@@ -53,6 +59,16 @@ export class ResumableStream {
 
   get isEnded(): boolean {
     return this.#isEnded
+  }
+
+  /** Whether all that came behind the event of this number can still be given. */
+  remembers(sequence: number): boolean {
+    return sequence >= this.#forgotten
+  }
+
+  /** Whether the end of the stream, which is behind the event of this number, is forgotten. */
+  hasLostEnd(sequence: number): boolean {
+    return this.#isEnded && sequence < this.#sequence && this.#forgotten === this.#sequence
   }
 
   /** Begins on this connection; later ones take over with `resume`. */
@@ -110,14 +126,33 @@ export class ResumableStream {
     })
   }
 
+  /** What it has kept is gone; what comes from now on is kept again. */
+  forgetAll(): void {
+    this.#forgotten = this.#sequence
+    this.#kept.length = 0
+    this.#budget.count(this, -this.#keptChars)
+    this.#budget.left(this)
+    this.#keptChars = 0
+  }
+
+  /** Nobody comes back to it: nothing is kept any more. */
+  leave(): void {
+    this.#isKept = false
+    this.forgetAll()
+  }
+
   #keep(event: KeptEvent): void {
+    if (!this.#isKept) return
+    const before = this.#keptChars
     this.#kept.push(event)
     this.#keptChars += event.text.length
     while (this.#kept.length > MAX_KEPT_EVENTS || this.#keptChars > MAX_KEPT_CHARS) {
       const oldest = this.#kept.shift()
-      if (oldest === undefined) return
+      if (oldest === undefined) break
       this.#keptChars -= oldest.text.length
+      this.#forgotten = oldest.sequence
     }
+    this.#budget.count(this, this.#keptChars - before)
   }
 }
 
@@ -127,18 +162,20 @@ export class ResumableStreams {
   readonly #streams = new Map<string, ResumableStream>()
   /** An id from another process, or from before a restart, must not name a stream of this one. */
   readonly #keeper: string
+  readonly #budget: EventBudget
   #lastName = 0
 
   /** `sealedPlace`: where other processes reach this one. */
-  constructor(isPrimed: boolean, sealedPlace: string | undefined) {
+  constructor(isPrimed: boolean, sealedPlace: string | undefined, budget: EventBudget) {
     this.#isPrimed = isPrimed
     this.#keeper = newKeeper(sealedPlace)
+    this.#budget = budget
   }
 
   /** `calls` are those that it answers; absent for what belongs to none. */
   open(calls?: readonly RequestId[]): ResumableStream {
     const name = streamName(this.#keeper, ++this.#lastName, calls)
-    const stream = new ResumableStream(name, this.#isPrimed)
+    const stream = new ResumableStream(name, this.#isPrimed, this.#budget)
     this.#streams.set(name, stream)
     this.#forget()
     return stream
@@ -154,11 +191,21 @@ export class ResumableStreams {
     return this.#isPrimed && keeper !== this.#keeper
   }
 
+  /** Nobody comes back to any of them. */
+  clear(): void {
+    for (const [name, stream] of this.#streams) this.#drop(name, stream)
+  }
+
   /** Keeps no more than so many that nobody is connected to; the oldest go first. */
   #forget(): void {
     const idle = [...this.#streams].filter(([, stream]) => !stream.isConnected)
-    for (const [name] of idle.slice(0, Math.max(0, idle.length - MAX_IDLE_STREAMS))) {
-      this.#streams.delete(name)
+    for (const [name, stream] of idle.slice(0, Math.max(0, idle.length - MAX_IDLE_STREAMS))) {
+      this.#drop(name, stream)
     }
+  }
+
+  #drop(name: string, stream: ResumableStream): void {
+    this.#streams.delete(name)
+    stream.leave()
   }
 }

@@ -65,6 +65,8 @@ export class Session {
   readonly #onUnheard: ((session: Session, text: string) => void) | undefined
   readonly #inFlight = new Map<RequestId, Cancellation>()
   readonly #streams = new Set<SessionStream>()
+  /** What is kept for the session elsewhere goes with it. */
+  whenClosed: () => void = () => undefined
   #stopListening: (() => void) | undefined
   #closed = false
   #usedAt = performance.now()
@@ -167,6 +169,7 @@ export class Session {
     this.#closed = true
     for (const cancellation of this.#inFlight.values()) cancellation.cancel()
     this.#endStreams()
+    this.whenClosed()
   }
 
   /** Ends what is open; clients are to go on elsewhere. */

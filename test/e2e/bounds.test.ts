@@ -1,11 +1,12 @@
 /** Bounds that nothing else runs into: the table "What is bounded" of docs/reliability.md names the tests of each. */
 import { expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
-import { startGateway } from '../support/gateway.js'
+import { spawnGatewayIn, startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
 import { startHostile } from '../support/raw-http-server.js'
 import type { Stream } from '../support/raw-client.js'
 import { follow, openSession } from '../support/raw-client.js'
+import type { Handler } from '../support/upstream-server.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
@@ -52,6 +53,45 @@ it('a stream keeps its last 256 events for whoever comes back', async () => {
   const again = await session.listen(first.ids[0])
   await again.ended
   expect(again.messages).toEqual(first.messages.slice(-256))
+})
+
+it('all streams together keep a sixteenth of the heap; whose answer is forgotten reads an error', async () => {
+  const finish: (() => void)[] = []
+  const large: Handler = async (_, { sendNotification, _meta }) => {
+    const params = { progressToken: _meta?.progressToken ?? 0, progress: 1 }
+    await sendNotification({ method: 'notifications/progress', params })
+    await new Promise<void>((resolve) => finish.push(resolve))
+    return { content: [{ type: 'text', text: 'x'.repeat(900_000) }] }
+  }
+  await using upstream = await startEcho({ handlers: { 'tools/call': large } })
+  const env = { NODE_OPTIONS: '--max-old-space-size=128' }
+  const targets = [{ name: 'a', mcp: { url: upstream.url } }]
+  await using gateway = await spawnGatewayIn({ env }, { targets })
+  const left = []
+  for (let calls = 0; calls < 24; calls++) {
+    const session = await openSession(gateway.url)
+    const stream = await session.begin('tools/call', {
+      name: 'a__echo',
+      _meta: { progressToken: 1 },
+    })
+    await stream.next('notifications/progress')
+    stream.close()
+    finish.pop()?.()
+    // It has come when the rest of it can be had.
+    const rest = await session.listen(stream.ids.at(-1))
+    await rest.ended
+    expect(rest.messages).toMatchObject([{ result: {} }])
+    left.push({ session, id: stream.ids.at(-1) })
+  }
+  const [first, last] = await Promise.all(
+    [left[0], left.at(-1)].map(async (it) => {
+      const stream = await it?.session.listen(it.id)
+      await stream?.ended
+      return stream?.messages
+    }),
+  )
+  expect(first).toMatchObject([{ error: { code: -32603 } }])
+  expect(last).toMatchObject([{ result: {} }])
 })
 
 it('a stream of subscriptions/listen follows a thousand resources', async () => {

@@ -2,10 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { EventBudget } from '../../../src/mcp/event-budget.js'
 import { EventStream, KeepAlive } from '../../../src/mcp/event-stream.js'
 import { PostResponse } from '../../../src/mcp/post-response.js'
 import { ResumableStream } from '../../../src/mcp/resumable-stream.js'
 import { waitUntil } from '../../support/wait-until.js'
+
+const stream = (): ResumableStream => new ResumableStream('s', false, new EventBudget())
 
 /** A real connection: what the server does with its response, and what the client has read of it so far. */
 async function connect(serve: (response: ServerResponse) => void) {
@@ -59,7 +62,7 @@ describe('keep-alive', () => {
     const keepAlive = new KeepAlive()
     let reply: PostResponse | undefined
     await using connection = await connect((response) => {
-      reply = new PostResponse(response, keepAlive, () => new ResumableStream('s', false), 1, false)
+      reply = new PostResponse(response, keepAlive, () => stream(), 1, false)
     })
     await waitUntil(() => reply !== undefined, 'the call to arrive')
     vi.advanceTimersByTime(30_000)
@@ -75,7 +78,7 @@ describe('keep-alive', () => {
   it('leaves the answer to a quick call alone', async () => {
     const keepAlive = new KeepAlive()
     await using connection = await connect((response) => {
-      new PostResponse(response, keepAlive, () => new ResumableStream('s', false), 1, false).answer(
+      new PostResponse(response, keepAlive, () => stream(), 1, false).answer(
         '{"jsonrpc":"2.0","id":1,"result":{}}',
       )
     })
