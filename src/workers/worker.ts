@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events'
 import { reasonOf } from '../../backends/index.js'
+import { keepCallsYoung } from '../collector.js'
 import { loadConfig } from '../config/load.js'
 import { Reloader } from '../config/reloader.js'
 import type { Config } from '../config/schema.js'
@@ -13,6 +14,7 @@ import { createLog } from '../telemetry/logging.js'
 import { Link } from './link.js'
 import type { Orders, ToWorker } from './messages.js'
 
+keepCallsYoung()
 process.on('disconnect', () => process.exit(1))
 // A terminal and some supervisors tell every process; the primary says what is to be done.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
