@@ -151,6 +151,8 @@ export function createApp({
     },
     given: (request, response, { name, principal, origin }) => {
       giveOrigin(request, origin)
+      // As the client knows it: what it is told of where to get a token says so.
+      request.url = name === '' ? path : `${path}/${name}`
       try {
         overload.enter(request, response)
       } catch (error) {

@@ -14,6 +14,9 @@ const OF_THE_CONNECTION = new Set([
   'content-length',
   'expect',
   'keep-alive',
+  'te',
+  // Announces what a message of known length cannot have.
+  'trailer',
   'transfer-encoding',
   'upgrade',
 ])
