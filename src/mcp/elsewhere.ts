@@ -12,7 +12,7 @@ import type { Origin } from '../http/origin.js'
 import { originOf } from '../http/origin.js'
 import { RefusedError } from '../http/refusal.js'
 import type { PeerOutcome, PeerRequest, Peers } from '../peers/peers.js'
-import { PeerUnreachableError } from '../peers/peers.js'
+import { PeerUnreachableError } from '../peers/sending.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
@@ -57,8 +57,6 @@ const CALLS: ReadonlySet<string> = new Set([
 /** What nobody waits for is given up after so long, and beyond so many at a time not said. */
 const TELLING_MS = 10_000
 const MAX_TELLING = 256
-/** A process that is well opens a stream at once. */
-const STREAM_PATIENCE_MS = 5_000
 /** By this, and not by a method of the protocol's, one process tells another what to say in a session. */
 export const SAY = 'PUT'
 
@@ -94,7 +92,7 @@ export class Elsewhere {
     if (visit.isGiven || place === undefined || place === peers.place) return false
     const gone = goneWith(visit)
     try {
-      const answer = await this.#ask(place, asked(visit), gone.signal, STREAM_PATIENCE_MS)
+      const answer = await this.#ask(place, asked(visit), gone.signal)
       // One that is leaving has no streams any more.
       if (answer.statusCode === 503) {
         answer.resume()
@@ -156,7 +154,6 @@ export class Elsewhere {
       return undefined
     }
     if (message.kind !== 'request') return undefined
-    // Nobody would hear of changes from here.
     const { id } = message
     // Nobody would hear of changes from here.
     const otherwise = session.isHeard ? undefined : 'ends the session'
@@ -185,7 +182,7 @@ export class Elsewhere {
       return true
     } catch (error) {
       if (isTaken(error, gone)) return true
-      if (otherwise === 'fails' && (error as PeerUnreachableError).wasSent) {
+      if (otherwise === 'fails' && (error as PeerUnreachableError).fate.wasSent) {
         answerWithJson(visit.response, 200, errorText(id, LOST))
         return true
       }
@@ -208,15 +205,10 @@ export class Elsewhere {
       .finally(() => this.#telling--)
   }
 
-  async #ask(
-    place: string,
-    request: PeerRequest,
-    signal: AbortSignal,
-    patienceMs?: number,
-  ): Promise<IncomingMessage> {
+  async #ask(place: string, request: PeerRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const { peers, onGiven } = this.#options
     try {
-      const answer = await peers.ask(place, request, signal, patienceMs)
+      const answer = await peers.ask(place, request, signal)
       onGiven('answered')
       return answer
     } catch (error) {
@@ -245,7 +237,8 @@ function passOn(answer: IncomingMessage, { response }: Visit): void {
 /** Aborted when the client goes away. */
 function goneWith({ response }: Visit): AbortController {
   const gone = new AbortController()
-  response.once('close', () => gone.abort())
+  if (response.closed) gone.abort()
+  else response.once('close', () => gone.abort())
   return gone
 }
 

@@ -8,15 +8,16 @@
  */
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
-import { Agent, createServer, request as httpsRequest } from 'node:https'
+import { Agent, createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import { LRUCache } from 'lru-cache'
 import type { Principal } from '../auth/principal.js'
 import { urlHost } from '../http/admin-listener.js'
 import { carried } from '../http/carried.js'
 import type { Origin } from '../http/origin.js'
 import { derivedKey, Sealer } from '../session/sealing.js'
+import type { Sent } from './sending.js'
+import { PeerUnreachableError, send } from './sending.js'
 
 /** A request as it came to the process that gives it away, and whose it is: that has been found out by then. */
 export interface PeerRequest {
@@ -41,17 +42,6 @@ export type PeerOutcome = (typeof PEER_OUTCOMES)[number]
 
 type Serve = (request: IncomingMessage, response: ServerResponse, visit: PeerVisit) => void
 
-/** `wasSent`: whether the other may have seen the request. */
-export class PeerUnreachableError extends Error {
-  readonly code = 'ERR_PEER_UNREACHABLE'
-  readonly wasSent: boolean
-
-  constructor(wasSent: boolean, cause?: unknown) {
-    super('the process that this belongs to cannot be reached', { cause })
-    this.wasSent = wasSent
-  }
-}
-
 const TLS = {
   ciphers: 'ECDHE-PSK-CHACHA20-POLY1305',
   // In 1.3 Node offers no pre-shared keys of one's own.
@@ -62,12 +52,15 @@ const TLS = {
 const VISIT_HEADER = 'junction-visit'
 /** A principal with all its claims, and what the client sent. */
 const MAX_HEADER_BYTES = 96 * 1024
-/** Peers are near. Those that are gone for good often say nothing at all. */
-const CONNECT_MS = 1_000
 /** One that could not be reached is not tried again for so long. */
 const GIVEN_UP_MS = 5_000
 const MAX_GIVEN_UP = 1_000
 const MAX_IDLE_SOCKETS = 16
+/** Whoever sends, and not whoever is sent to, closes a connection that is idle: nothing meets one that has just been closed. */
+const IDLE_MS = 15_000
+const KEEP_ALIVE_TIMEOUT_MS = 2 * IDLE_MS
+/** Whoever has a key has it at hand. */
+const HANDSHAKE_MS = 2_000
 const IDLE_SWEEP_MS = 50
 
 interface SharedKey {
@@ -83,6 +76,8 @@ export class Peers {
   readonly #sealer: Sealer
   readonly #server: Server
   readonly #agent: Agent
+  /** Each of its connections is a new one. */
+  readonly #freshAgent: Agent
   readonly #givenUp = new LRUCache<string, true>({ max: MAX_GIVEN_UP, ttl: GIVEN_UP_MS })
   #serve: Serve | undefined
 
@@ -92,14 +87,16 @@ export class Peers {
     this.place = place
     this.#sealer = new Sealer(keys, 'place')
     this.sealedPlace = this.#sealer.sealAlike(place)
-    this.#agent = new Agent({
+    const ours = {
       ...TLS,
-      keepAlive: true,
-      maxFreeSockets: MAX_IDLE_SOCKETS,
       pskCallback: () => first ?? null,
-      // Whoever has the key is a peer, by whatever name.
+      // Whoever has the key is a peer, by whatever name; without this the one is asked for that the client wrote.
+      servername: '',
       checkServerIdentity: () => undefined,
-    })
+    }
+    const maxFreeSockets = MAX_IDLE_SOCKETS
+    this.#agent = new Agent({ ...ours, keepAlive: true, maxFreeSockets, timeout: IDLE_MS })
+    this.#freshAgent = new Agent(ours)
     server.on('request', (request, response) => this.#visited(request, response))
     // Whoever has no key has no business here, and nobody needs to be told.
     server.on('tlsClientError', () => undefined)
@@ -111,6 +108,8 @@ export class Peers {
     const server = createServer({
       ...TLS,
       maxHeaderSize: MAX_HEADER_BYTES,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      handshakeTimeout: HANDSHAKE_MS,
       pskCallback: (_, identity) => shared.find((it) => it.identity === identity)?.psk ?? null,
     })
     await new Promise<void>((resolve, reject) => {
@@ -137,36 +136,27 @@ export class Peers {
   }
 
   /**
-   * Gives a request to the process at `place`; resolves with the head of its answer, which may take `patienceMs`.
+   * Gives a request to the process at `place`; resolves with the head of its answer.
    * @throws PeerUnreachableError, or what `signal` says
    */
-  async ask(
-    place: string,
-    request: PeerRequest,
-    signal: AbortSignal,
-    patienceMs = 0,
-  ): Promise<IncomingMessage> {
-    if (this.#givenUp.has(place)) throw new PeerUnreachableError(false)
+  async ask(place: string, request: PeerRequest, signal: AbortSignal): Promise<IncomingMessage> {
+    if (this.#givenUp.has(place)) throw new PeerUnreachableError()
     const { method, name, headers, body, principal, origin } = request
     const visit = { principal, origin }
-    const answer = await this.#send(
-      place,
-      {
-        method,
-        path: `/${encodeURIComponent(name)}`,
-        signal,
-        headers: {
-          ...carried(headers),
-          [VISIT_HEADER]: Buffer.from(JSON.stringify(visit)).toString('base64url'),
-          ...(body === undefined ? {} : { 'content-length': String(body.length) }),
-        },
+    const answer = await this.#send(place, {
+      method,
+      path: `/${encodeURIComponent(name)}`,
+      signal,
+      headers: {
+        ...carried(headers),
+        [VISIT_HEADER]: Buffer.from(JSON.stringify(visit)).toString('base64url'),
+        ...(body === undefined ? {} : { 'content-length': String(body.length) }),
       },
       body,
-      patienceMs,
-    )
+    })
     if (answer.headers[VISIT_HEADER] === undefined) return answer
     answer.resume()
-    throw new PeerUnreachableError(false)
+    throw new PeerUnreachableError()
   }
 
   /** Takes nothing more; resolves when what was given has been answered, or cuts it after `deadlineMs`. */
@@ -182,51 +172,23 @@ export class Peers {
   /** Gives nothing more to anybody. */
   hangUp(): void {
     this.#agent.destroy()
+    this.#freshAgent.destroy()
   }
 
-  #send(
-    place: string,
-    options: {
-      readonly method: string
-      readonly path: string
-      readonly signal: AbortSignal
-      readonly headers: Readonly<Record<string, string>>
-    },
-    body: Buffer | undefined,
-    patienceMs: number,
-  ): Promise<IncomingMessage> {
-    const { hostname, port } = new URL(`https://${place}`)
-    return new Promise((resolve, reject) => {
-      let isConnected = false
-      const outgoing = httpsRequest({
-        ...options,
-        hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
-        port,
-        agent: this.#agent,
+  async #send(place: string, sent: Sent): Promise<IncomingMessage> {
+    const sendOver = (agent: Agent): Promise<IncomingMessage> =>
+      send(place, sent, agent).catch((error: unknown) => {
+        if (error instanceof PeerUnreachableError && error.fate.isGone) {
+          this.#givenUp.set(place, true)
+        }
+        throw error
       })
-      const tooLate = (): void => void outgoing.destroy(new Error('it takes too long'))
-      let late = setTimeout(tooLate, CONNECT_MS)
-      const connected = (): void => {
-        isConnected = true
-        clearTimeout(late)
-        if (patienceMs > 0) late = setTimeout(tooLate, patienceMs)
-      }
-      outgoing.once('socket', (socket) => {
-        if (outgoing.reusedSocket) connected()
-        else (socket as TLSSocket).once('secureConnect', connected)
-      })
-      outgoing.once('response', (answer) => {
-        clearTimeout(late)
-        resolve(answer)
-      })
-      outgoing.once('error', (error) => {
-        clearTimeout(late)
-        if (options.signal.aborted) return reject(error)
-        if (!isConnected) this.#givenUp.set(place, true)
-        reject(new PeerUnreachableError(isConnected, error))
-      })
-      outgoing.end(body)
-    })
+    try {
+      return await sendOver(this.#agent)
+    } catch (error) {
+      if (!(error instanceof PeerUnreachableError && error.fate.isStale)) throw error
+      return sendOver(this.#freshAgent)
+    }
   }
 
   #visited(request: IncomingMessage, response: ServerResponse): void {
@@ -237,6 +199,8 @@ export class Peers {
       return
     }
     delete request.headers[VISIT_HEADER]
+    // That it was taken, before anything is done about it.
+    response.writeProcessing()
     // Nobody without the key can have written it.
     const visit = JSON.parse(Buffer.from(said, 'base64url').toString()) as Omit<PeerVisit, 'name'>
     this.#serve(request, response, {

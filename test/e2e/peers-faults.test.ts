@@ -1,15 +1,59 @@
 /** Processes that reach each other, and then do not, or not as they should: docs/reliability.md, "Replicas". */
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
+import type { JsonObject } from '../../backends/index.js'
+import { NOBODY } from '../../src/auth/principal.js'
+import { freePort } from '../support/free-port.js'
+import { spawnGateway, startGateway } from '../support/gateway.js'
 import { openSession } from '../support/raw-client.js'
 import { startReplicas } from '../support/replicas.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 import { ADA, authentication } from '../support/two-principals.js'
+import { Peers } from '../../src/peers/peers.js'
+import type { Upstream } from '../support/upstream-server.js'
+import { echo, startEcho } from '../support/upstream-server.js'
+import { waitUntil } from '../support/wait-until.js'
 
+const DOC = { uri: 'demo://doc' }
 const child = (name: string) => ({
   scope: 'session',
   command: process.execPath,
   args: [fileURLToPath(new URL(`../support/stdio-servers/${name}.mjs`, import.meta.url))],
 })
+
+function withDoc(): Promise<Upstream> {
+  return startEcho({
+    resources: [{ ...DOC, name: 'doc' }],
+    capabilities: { resources: { subscribe: true }, logging: {} },
+    handlers: {
+      'tools/call': echo,
+      'resources/subscribe': () => ({}),
+      'resources/unsubscribe': () => ({}),
+    },
+  })
+}
+
+/** Two commands; the first can be stopped and go on. */
+async function spawnTwo(targets: readonly JsonObject[]) {
+  const config = { targets, sessions: { keys: [randomBytes(32).toString('base64')] } }
+  const home = await spawnGateway(config)
+  const other = await spawnGateway(config)
+  return {
+    home,
+    other,
+    freeze: () => home.process.kill('SIGSTOP'),
+    thaw: () => home.process.kill('SIGCONT'),
+    [Symbol.asyncDispose]: async () => {
+      home.process.kill('SIGCONT')
+      await home[Symbol.asyncDispose]()
+      await other[Symbol.asyncDispose]()
+    },
+  }
+}
 
 describe('a request that is given', () => {
   it('may have whatever headers a request may have', async () => {
@@ -40,5 +84,101 @@ describe('a request that is given', () => {
     expect(challenge).toContain(`resource_metadata="${new URL(other).origin}/.well-known`)
     expect(challenge).toContain('/mcp/a"')
     expect(here.headers['www-authenticate']).toContain('/mcp/a"')
+  })
+})
+
+describe('a connection between two', () => {
+  const request = {
+    method: 'DELETE',
+    name: '',
+    body: undefined,
+    principal: NOBODY,
+    origin: { address: '127.0.0.1', isEncrypted: false },
+  }
+  async function startPair() {
+    const keys = [randomBytes(32)]
+    const [asking, asked] = [
+      await Peers.open('127.0.0.1', 0, keys),
+      await Peers.open('127.0.0.1', 0, keys),
+    ]
+    asked.serve((_, response) => void response.end('ok'))
+    const proxy = await TcpProxy.start(`http://${asked.place}`)
+    const ask = async (host: string): Promise<string> =>
+      text(
+        await asking.ask(
+          `127.0.0.1:${proxy.port}`,
+          { ...request, headers: { host } },
+          new AbortController().signal,
+        ),
+      )
+    return {
+      proxy,
+      ask,
+      [Symbol.asyncDispose]: async () => {
+        asking.hangUp()
+        await Promise.all([asking.close(0), asked.close(0)])
+        await proxy[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  it('is used again, whatever name a client knows', async () => {
+    await using it = await startPair()
+    for (const name of ['one.test', 'two.test', '127.0.0.1']) expect(await it.ask(name)).toBe('ok')
+    // Both ends of one.
+    expect(it.proxy.connections).toBe(2)
+  })
+
+  it('that has just been closed is not missed: there is another', async () => {
+    await using it = await startPair()
+    expect(await it.ask('one.test')).toBe('ok')
+    it.proxy.cut()
+    it.proxy.mend()
+    // Nothing has been heard of it yet.
+    expect(await it.ask('one.test')).toBe('ok')
+  })
+})
+
+it('whoever connects and says nothing keeps no gateway from leaving', async () => {
+  const port = await freePort()
+  const sessions = { keys: [randomBytes(32).toString('base64')], peers: { port } }
+  const gateway = await startGateway({ targets: [], sessions })
+  const silent = connect({ host: '127.0.0.1', port })
+  await once(silent, 'connect')
+  silent.on('error', () => undefined)
+  await expect(gateway.close()).resolves.toBeUndefined()
+})
+
+describe('a home that stands still', () => {
+  it('keeps nobody waiting, over a connection that was good before neither', async () => {
+    await using upstream = await withDoc()
+    await using it = await spawnTwo([
+      { name: 'a', mcp: { url: upstream.url } },
+      { name: 'b', stdio: child('good') },
+    ])
+    const session = await openSession(it.home.url)
+    const moved = session.at(it.other.url)
+    expect((await moved.request('resources/subscribe', DOC)).status).toBe(200)
+    it.freeze()
+    expect((await moved.call('b__echo', { message: 'x' })).json).toMatchObject({
+      error: { code: -32603 },
+    })
+    expect((await moved.request('resources/subscribe', DOC)).status).toBe(404)
+    const stream = await moved.listen()
+    expect(stream.status).toBe(200)
+    stream.close()
+  })
+
+  it('is noticed by whoever has a stream of it', { timeout: 120_000 }, async () => {
+    await using upstream = await withDoc()
+    await using it = await spawnTwo([{ name: 'a', mcp: { url: upstream.url } }])
+    const moved = (await openSession(it.home.url)).at(it.other.url)
+    const stream = await moved.listen()
+    await waitUntil(() => stream.ids.length === 1, 'the first id')
+    it.freeze()
+    await stream.ended
+    const next = await moved.listen(stream.ids.at(-1))
+    await next.next('notifications/tools/list_changed')
+    next.close()
   })
 })
