@@ -16,6 +16,7 @@ import { PeerUnreachableError } from '../peers/sending.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
+import { AbsentHomes } from './absent-homes.js'
 import type { Visit } from './endpoint.js'
 import type { EventId } from './event-ids.js'
 import { answerWithJson } from './json-answer.js'
@@ -69,10 +70,12 @@ export class Elsewhere {
   readonly #options: ElsewhereOptions
   /** Ends the streams that come from another process. */
   readonly #streams = new Set<() => void>()
+  readonly #absentHomes: AbsentHomes
   #telling = 0
 
   constructor(options: ElsewhereOptions) {
     this.#options = options
+    this.#absentHomes = new AbsentHomes(options.peers)
   }
 
   /**
@@ -93,11 +96,6 @@ export class Elsewhere {
     const gone = goneWith(visit)
     try {
       const answer = await this.#ask(place, asked(visit), gone.signal)
-      // One that is leaving has no streams any more.
-      if (answer.statusCode === 503) {
-        answer.resume()
-        return false
-      }
       const { response } = visit
       const end = (): void => void response.end(() => gone.abort())
       this.#streams.add(end)
@@ -107,6 +105,12 @@ export class Elsewhere {
     } catch (error) {
       return isTaken(error, gone)
     }
+  }
+
+  /** A stream of the session's was opened here. `onBack` hears of it when its home can be reached after all. */
+  awaitHome({ seed: { home } }: Session, { response }: Visit, onBack: () => void): void {
+    if (home === undefined || home === this.#options.peers.place) return
+    response.once('close', this.#absentHomes.wait(home, onBack))
   }
 
   /** Tells the process at home that the client ends its session. */
@@ -126,6 +130,7 @@ export class Elsewhere {
 
   /** The process is about to end: streams that come from elsewhere are opened elsewhere. */
   drain(): void {
+    this.#absentHomes.close()
     for (const end of this.#streams) end()
   }
 
@@ -155,9 +160,10 @@ export class Elsewhere {
     }
     if (message.kind !== 'request') return undefined
     const { id } = message
-    // Nobody would hear of changes from here.
-    const otherwise = session.isHeard ? undefined : 'ends the session'
-    if (OF_STREAMS.has(method)) return { place: home, id, otherwise }
+    if (OF_STREAMS.has(method)) {
+      // It listens here as long as its home is away; else nobody would hear of changes from here.
+      return session.isHeard ? undefined : { place: home, id, otherwise: 'ends the session' }
+    }
     const isBound = CALLS.has(method) && visit.server.isBoundToProcess(method, params.value)
     return isBound ? { place: home, id, otherwise: 'fails' } : undefined
   }

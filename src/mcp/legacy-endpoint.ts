@@ -164,7 +164,9 @@ export class LegacyEndpoint {
     const streams = this.#streamsOf(session)
     const lastEventId = request.headers['last-event-id']
     const last = typeof lastEventId === 'string' ? readEventId(lastEventId) : undefined
-    const resumed = last === undefined ? undefined : streams.find(last)
+    const found = last === undefined ? undefined : streams.find(last)
+    // A general stream ends where it is to go on elsewhere.
+    const resumed = found?.isEnded === true && this.#general.has(found) ? undefined : found
     const { elsewhere } = this.#options
     if (elsewhere !== undefined && resumed === undefined) {
       if (await elsewhere.takeStream(visit, session, last)) return
@@ -187,6 +189,7 @@ export class LegacyEndpoint {
       // Whatever was said before, on this stream or the one that the client had, may have been missed.
       const isWhole = last === undefined || resumed?.remembers(last.sequence) === true
       if (!isWhole) for (const text of allChanged(session)) stream.send(text)
+      elsewhere?.awaitHome(session, visit, () => session.moveStreams())
     }
     const membership = this.#keepAlive.add(stream)
     this.#openStreams++

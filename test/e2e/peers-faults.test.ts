@@ -19,6 +19,7 @@ import { echo, startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
 const DOC = { uri: 'demo://doc' }
+const UPDATED = 'notifications/resources/updated'
 const child = (name: string) => ({
   scope: 'session',
   command: process.execPath,
@@ -139,6 +140,20 @@ describe('a connection between two', () => {
   })
 })
 
+it('a session’s stream is not opened elsewhere where its home has too many', async () => {
+  await using upstream = await withDoc()
+  await using it = await startReplicas(2, {
+    targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    listen: { overload: { maxStreams: 1 } },
+  })
+  const [home = '', other = ''] = it.urls
+  const first = await (await openSession(home)).listen()
+  const second = await (await openSession(home)).at(other).listen()
+  expect(second.status).toBe(503)
+  first.close()
+  second.close()
+})
+
 it('whoever connects and says nothing keeps no gateway from leaving', async () => {
   const port = await freePort()
   const sessions = { keys: [randomBytes(32).toString('base64')], peers: { port } }
@@ -179,6 +194,22 @@ describe('a home that stands still', () => {
     await stream.ended
     const next = await moved.listen(stream.ids.at(-1))
     await next.next('notifications/tools/list_changed')
+    next.close()
+  })
+
+  it('gets back what was served elsewhere meanwhile, and nothing is missed', async () => {
+    await using upstream = await withDoc()
+    await using it = await spawnTwo([{ name: 'a', mcp: { url: upstream.url } }])
+    const session = await openSession(it.home.url)
+    const moved = session.at(it.other.url)
+    it.freeze()
+    const stream = await moved.listen()
+    it.thaw()
+    await stream.ended
+    const next = await moved.listen(stream.ids.at(-1))
+    expect((await session.request('resources/subscribe', DOC)).status).toBe(200)
+    await upstream.notifyUpdated(DOC.uri)
+    await next.next(UPDATED)
     next.close()
   })
 })
