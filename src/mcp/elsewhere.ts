@@ -71,6 +71,7 @@ export class Elsewhere {
   /** Ends the streams that come from another process. */
   readonly #streams = new Set<() => void>()
   readonly #absentHomes: AbsentHomes
+  readonly #saying = new WeakMap<Session, Promise<void>>()
   #telling = 0
 
   constructor(options: ElsewhereOptions) {
@@ -115,17 +116,19 @@ export class Elsewhere {
 
   /** Tells the process at home that the client ends its session. */
   ended(visit: Visit, { seed }: Session): void {
-    if (!visit.isGiven) this.#tell(seed.home, asked(visit))
+    if (!visit.isGiven) void this.#tell(seed.home, asked(visit))
   }
 
-  /** Says something that belongs to no request on a stream of the session's, wherever that is. */
-  say({ seed, token }: Session, text: string): void {
+  /** Says something that belongs to no request on a stream of the session's, wherever that is, behind what was said before. */
+  say(session: Session, text: string): void {
+    const { seed, token } = session
     if (token === undefined) return
     const { home, principal: id, server: name } = seed
     const headers = { 'mcp-session-id': token, 'content-type': 'application/json' }
     const principal = { ...NOBODY, id }
     const body = Buffer.from(text)
-    this.#tell(home, { method: SAY, name, headers, body, principal, origin: NOWHERE })
+    const said = { method: SAY, name, headers, body, principal, origin: NOWHERE }
+    this.#saying.set(session, this.#tell(home, said, this.#saying.get(session)))
   }
 
   /** The process is about to end: streams that come from elsewhere are opened elsewhere. */
@@ -155,7 +158,7 @@ export class Elsewhere {
     }
     if (home === peers.place) return undefined
     if (OF_THE_SESSION.has(method)) {
-      this.#tell(home, asked(visit))
+      void this.#tell(home, asked(visit))
       return undefined
     }
     if (message.kind !== 'request') return undefined
@@ -198,17 +201,27 @@ export class Elsewhere {
     }
   }
 
-  /** Nobody waits for what becomes of it, and where it does not arrive there is nobody to hear it. */
-  #tell(home: string | undefined, request: PeerRequest): void {
-    if (home === undefined || home === this.#options.peers.place) return
-    if (this.#telling >= MAX_TELLING) return
+  /**
+   * Nobody waits for what becomes of it, and where it does not arrive there is nobody to hear it. Resolves when it has
+   * arrived, or will not.
+   */
+  async #tell(
+    home: string | undefined,
+    request: PeerRequest,
+    before?: Promise<void>,
+  ): Promise<void> {
+    if (home === undefined || home === this.#options.peers.place) return before
+    if (this.#telling >= MAX_TELLING) return before
     this.#telling++
-    this.#ask(home, request, AbortSignal.timeout(TELLING_MS))
-      .then(
-        (answer) => void answer.resume(),
-        () => undefined,
-      )
-      .finally(() => this.#telling--)
+    try {
+      await before
+      const answer = await this.#ask(home, request, AbortSignal.timeout(TELLING_MS))
+      answer.resume()
+    } catch {
+      // There is nobody to hear it.
+    } finally {
+      this.#telling--
+    }
   }
 
   async #ask(place: string, request: PeerRequest, signal: AbortSignal): Promise<IncomingMessage> {

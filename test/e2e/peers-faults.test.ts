@@ -154,6 +154,25 @@ it('a session’s stream is not opened elsewhere where its home has too many', a
   second.close()
 })
 
+it('says things in the order in which they were said', async () => {
+  await using upstream = await withDoc()
+  await using it = await startReplicas(2, { targets: [{ name: 'a', mcp: { url: upstream.url } }] })
+  const [home = '', other = ''] = it.urls
+  const session = await openSession(home)
+  const stream = await session.listen()
+  const moved = session.at(other)
+  await moved.request('logging/setLevel', { level: 'info' })
+  await moved.call('a__echo')
+  // The first takes longer.
+  const said = ['x'.repeat(2 ** 20), 'y', 'z']
+  for (const data of said) {
+    await upstream.notifyAll('notifications/message', { level: 'info', data })
+  }
+  await waitUntil(() => stream.messages.length === said.length, 'all of them')
+  expect(stream.messages.map((it) => (it['params'] as JsonObject)['data'])).toEqual(said)
+  stream.close()
+})
+
 it('whoever connects and says nothing keeps no gateway from leaving', async () => {
   const port = await freePort()
   const sessions = { keys: [randomBytes(32).toString('base64')], peers: { port } }
