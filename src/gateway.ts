@@ -355,7 +355,6 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onInternalError: endpointOptions.onInternalError,
   })
 
-  peers?.serve((...visit) => app.given(...visit))
   const { host, port, tls } = config.listen
   const listener = await listen(app, host, doorway ?? port, tls && loggedTls(tls, logger)).catch(
     async (error: unknown) => {
@@ -404,6 +403,8 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   applyTargets()
   discovery.start()
   admission.start()
+  // Whoever gives something knows this place from a process that was here before; nothing can be served without targets.
+  peers?.serve((...visit) => app.given(...visit))
 
   return {
     url,
@@ -432,7 +433,8 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     close: async () => {
       state.stop()
       await leave(config.listen.drain, {
-        listeners: peers === undefined ? [listener] : [listener, peers],
+        listener,
+        peers,
         onClosing: () => {
           discovery.close()
           reachWatch.close()

@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { durationSchema } from '../../backends/index.js'
-import type { Listener } from './listener.js'
 
 /** `listen.drain`. */
 export const drainSchema = z
@@ -24,9 +23,16 @@ export type DrainSettings = z.output<typeof drainSchema>
 /** Calls given up at the deadline have this long to be answered with an error. */
 const LAST_WORDS_MS = 1_000
 
+interface Entry {
+  drain(): void
+  /** Resolves when all is answered, or cuts it after so long. */
+  close(deadlineMs: number): Promise<void>
+}
+
 export interface Leaving {
-  /** For clients, and for whoever else gives this process something to do. */
-  readonly listeners: readonly Pick<Listener, 'drain' | 'close'>[]
+  readonly listener: Entry
+  /** By which other processes bring what calls wait for that still run, and so the last that closes. */
+  readonly peers: Entry | undefined
   /** No new connections from now on: streams end, so that their clients go elsewhere. */
   readonly onClosing: () => void
   /** Calls that still run are to fail now. */
@@ -36,12 +42,15 @@ export interface Leaving {
 /** Resolves when all connections are gone. */
 export async function leave(
   { delay, deadline }: DrainSettings,
-  { listeners, onClosing, onDeadline }: Leaving,
+  { listener, peers, onClosing, onDeadline }: Leaving,
 ): Promise<void> {
-  for (const listener of listeners) listener.drain()
+  listener.drain()
   if (delay > 0) await sleep(delay)
+  peers?.drain()
   onClosing()
   const late = setTimeout(onDeadline, deadline)
-  await Promise.all(listeners.map((it) => it.close(deadline + LAST_WORDS_MS)))
+  const until = performance.now() + deadline + LAST_WORDS_MS
+  await listener.close(deadline + LAST_WORDS_MS)
+  await peers?.close(Math.max(0, until - performance.now()))
   clearTimeout(late)
 }

@@ -36,6 +36,8 @@ export interface ElsewhereOptions {
 interface Errand {
   readonly place: string
   readonly id?: RequestId
+  /** Something that runs there waits for it. */
+  readonly isOwed?: true
   /** Where the other is gone and may have run it, it is not repeated; or this process is of no use for it. */
   readonly otherwise?: 'fails' | 'ends the session' | undefined
 }
@@ -73,6 +75,7 @@ export class Elsewhere {
   readonly #absentHomes: AbsentHomes
   readonly #saying = new WeakMap<Session, Promise<void>>()
   #telling = 0
+  #isLeaving = false
 
   constructor(options: ElsewhereOptions) {
     this.#options = options
@@ -102,6 +105,8 @@ export class Elsewhere {
       this.#streams.add(end)
       response.once('close', () => this.#streams.delete(end))
       passOn(answer, visit)
+      // It came too late to be told with the others.
+      if (this.#isLeaving) end()
       return true
     } catch (error) {
       return isTaken(error, gone)
@@ -133,6 +138,7 @@ export class Elsewhere {
 
   /** The process is about to end: streams that come from elsewhere are opened elsewhere. */
   drain(): void {
+    this.#isLeaving = true
     this.#absentHomes.close()
     for (const end of this.#streams) end()
   }
@@ -143,7 +149,7 @@ export class Elsewhere {
       const { requestState } = message.params.value
       const place =
         requestState === undefined ? undefined : this.#options.placeOfState(message.params)
-      if (place !== undefined) return place === peers.place ? undefined : { place }
+      if (place !== undefined) return place === peers.place ? undefined : { place, isOwed: true }
     }
     const session = this.#session(visit)
     const home = session?.seed.home
@@ -158,7 +164,7 @@ export class Elsewhere {
     }
     if (home === peers.place) return undefined
     if (OF_THE_SESSION.has(method)) {
-      void this.#tell(home, asked(visit))
+      void this.#tell(home, asked(visit, method === 'notifications/cancelled'))
       return undefined
     }
     if (message.kind !== 'request') return undefined
@@ -181,13 +187,13 @@ export class Elsewhere {
     const replyTo = id === undefined ? undefined : tokens.open(session, id)
     if (id === undefined || replyTo === undefined || server.reaches(replyTo)) return undefined
     const place = tokens.placeOf(session, id)
-    return place === undefined || place === peers.place ? undefined : { place }
+    return place === undefined || place === peers.place ? undefined : { place, isOwed: true }
   }
 
-  async #run({ place, id, otherwise }: Errand, visit: Visit): Promise<boolean> {
+  async #run({ place, id, isOwed, otherwise }: Errand, visit: Visit): Promise<boolean> {
     const gone = goneWith(visit)
     try {
-      passOn(await this.#ask(place, asked(visit), gone.signal), visit)
+      passOn(await this.#ask(place, asked(visit, isOwed), gone.signal), visit)
       return true
     } catch (error) {
       if (isTaken(error, gone)) return true
@@ -243,9 +249,9 @@ export class Elsewhere {
 }
 
 /** The request as it came. */
-function asked({ request, name, principal, body }: Visit): PeerRequest {
+function asked({ request, name, principal, body }: Visit, isOwed = false): PeerRequest {
   const { method = 'GET', headers } = request
-  return { method, name, headers, body, principal, origin: originOf(request) }
+  return { method, name, headers, body, principal, origin: originOf(request), isOwed }
 }
 
 function passOn(answer: IncomingMessage, { response }: Visit): void {

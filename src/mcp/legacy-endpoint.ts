@@ -159,7 +159,7 @@ export class LegacyEndpoint {
   async get(visit: Visit): Promise<void> {
     const { request, response, server, principal } = visit
     requireAccept(request, 'text/event-stream')
-    if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
+    this.#requireStay()
     const session = this.#session(visit)
     const streams = this.#streamsOf(session)
     const lastEventId = request.headers['last-event-id']
@@ -170,6 +170,7 @@ export class LegacyEndpoint {
     const { elsewhere } = this.#options
     if (elsewhere !== undefined && resumed === undefined) {
       if (await elsewhere.takeStream(visit, session, last)) return
+      this.#requireStay()
     }
     if (last?.calls !== undefined && resumed?.hasLostEnd(last.sequence) !== false) {
       return answerForLostStream(response, last, streams.maySendOn(last))
@@ -214,6 +215,11 @@ export class LegacyEndpoint {
     this.#options.elsewhere?.ended(visit, session)
     this.#options.sessions.end(sessionHeader(visit.request) ?? '', session)
     visit.response.writeHead(204).end()
+  }
+
+  /** @throws RefusedError 503 for a stream that would end at once */
+  #requireStay(): void {
+    if (this.#draining) throw new RefusedError(503, 'this gateway is stopping; try again')
   }
 
   #reply(

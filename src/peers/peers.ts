@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Agent, createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Principal } from '../auth/principal.js'
 import { urlHost } from '../http/admin-listener.js'
@@ -28,6 +29,8 @@ export interface PeerRequest {
   readonly body: Buffer | undefined
   readonly principal: Principal
   readonly origin: Origin
+  /** Something that runs there waits for it, also while that process is about to end. */
+  readonly isOwed?: boolean
 }
 
 export interface PeerVisit {
@@ -35,6 +38,9 @@ export interface PeerVisit {
   readonly principal: Principal
   readonly origin: Origin
 }
+
+/** What is said of a request beside what the client said. */
+type Said = Omit<PeerVisit, 'name'> & Pick<PeerRequest, 'isOwed'>
 
 /** What became of something that was given away. */
 export const PEER_OUTCOMES = ['answered', 'unreachable'] as const
@@ -80,6 +86,9 @@ export class Peers {
   readonly #freshAgent: Agent
   readonly #givenUp = new LRUCache<string, true>({ max: MAX_GIVEN_UP, ttl: GIVEN_UP_MS })
   #serve: Serve | undefined
+  #isLeaving = false
+  /** What is being answered. */
+  #given = 0
 
   private constructor(server: Server, place: string, keys: readonly Buffer[]) {
     const [first] = keys.map(sharedKey)
@@ -130,9 +139,9 @@ export class Peers {
     this.#serve = serve
   }
 
-  /** Takes nothing more: whatever is given now is served where it came. */
+  /** Takes only what is waited for here: whatever else is given now is served where it came. */
   drain(): void {
-    this.#serve = undefined
+    this.#isLeaving = true
   }
 
   /**
@@ -141,8 +150,8 @@ export class Peers {
    */
   async ask(place: string, request: PeerRequest, signal: AbortSignal): Promise<IncomingMessage> {
     if (this.#givenUp.has(place)) throw new PeerUnreachableError()
-    const { method, name, headers, body, principal, origin } = request
-    const visit = { principal, origin }
+    const { method, name, headers, body, principal, origin, isOwed } = request
+    const visit = { principal, origin, isOwed }
     const answer = await this.#send(place, {
       method,
       path: `/${encodeURIComponent(name)}`,
@@ -159,10 +168,13 @@ export class Peers {
     throw new PeerUnreachableError()
   }
 
-  /** Takes nothing more; resolves when what was given has been answered, or cuts it after `deadlineMs`. */
+  /** Takes nothing more once what was given has been answered; resolves then, or cuts it after `deadlineMs`. */
   async close(deadlineMs: number): Promise<void> {
     this.drain()
-    const cut = setTimeout(() => this.#server.closeAllConnections(), deadlineMs)
+    const until = performance.now() + deadlineMs
+    while (this.#given > 0 && performance.now() < until) await sleep(IDLE_SWEEP_MS)
+    this.#serve = undefined
+    const cut = setTimeout(() => this.#server.closeAllConnections(), until - performance.now())
     const sweep = setInterval(() => this.#server.closeIdleConnections(), IDLE_SWEEP_MS)
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
     clearTimeout(cut)
@@ -193,7 +205,16 @@ export class Peers {
 
   #visited(request: IncomingMessage, response: ServerResponse): void {
     const said = request.headers[VISIT_HEADER]
-    if (this.#serve === undefined || typeof said !== 'string') {
+    // Nobody without the key can have written it.
+    const visit =
+      typeof said === 'string'
+        ? (JSON.parse(Buffer.from(said, 'base64url').toString()) as Said)
+        : undefined
+    if (
+      this.#serve === undefined ||
+      visit === undefined ||
+      (this.#isLeaving && visit.isOwed !== true)
+    ) {
       // By this the other tells it from an answer.
       response.writeHead(503, { [VISIT_HEADER]: 'leaving', connection: 'close' }).end()
       return
@@ -201,12 +222,11 @@ export class Peers {
     delete request.headers[VISIT_HEADER]
     // That it was taken, before anything is done about it.
     response.writeProcessing()
-    // Nobody without the key can have written it.
-    const visit = JSON.parse(Buffer.from(said, 'base64url').toString()) as Omit<PeerVisit, 'name'>
-    this.#serve(request, response, {
-      ...visit,
-      name: decodeURIComponent((request.url ?? '/').slice(1)),
-    })
+    this.#given++
+    response.once('close', () => void this.#given--)
+    const { principal, origin } = visit
+    const name = decodeURIComponent((request.url ?? '/').slice(1))
+    this.#serve(request, response, { name, principal, origin })
   }
 }
 

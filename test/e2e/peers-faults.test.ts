@@ -20,6 +20,7 @@ import { waitUntil } from '../support/wait-until.js'
 
 const DOC = { uri: 'demo://doc' }
 const UPDATED = 'notifications/resources/updated'
+const ELICITS = { elicitation: { form: {} } }
 const child = (name: string) => ({
   scope: 'session',
   command: process.execPath,
@@ -231,4 +232,18 @@ describe('a home that stands still', () => {
     await next.next(UPDATED)
     next.close()
   })
+})
+
+it('a question of a call that still runs is answered while its gateway leaves', async () => {
+  await using it = await startReplicas(2, { targets: [{ name: 'a', stdio: child('asking') }] })
+  const [home = '', other = ''] = it.urls
+  const session = await openSession(home, undefined, ELICITS)
+  const stream = await session.begin('tools/call', { name: 'a__ask' })
+  await stream.next('elicitation/create')
+  const closed = it.gateways[0]?.close()
+  const question = String(stream.messages.at(-1)?.['id'])
+  const { status } = await session.at(other).answer(question, { action: 'accept', content: {} })
+  expect(status).toBe(202)
+  await stream.ended
+  await closed
 })
