@@ -173,8 +173,11 @@ export class Elsewhere {
       // It listens here as long as its home is away; else nobody would hear of changes from here.
       return session.isHeard ? undefined : { place: home, id, otherwise: 'ends the session' }
     }
-    const isBound = CALLS.has(method) && visit.server.isBoundToProcess(method, params.value)
-    return isBound ? { place: home, id, otherwise: 'fails' } : undefined
+    if (!CALLS.has(method)) return undefined
+    const server = visit.server.with(session.chosen.choice)
+    return server.isBoundToProcess(method, params.value)
+      ? { place: home, id, otherwise: 'fails' }
+      : undefined
   }
 
   /** Of an answer to a question, or of progress with it. */

@@ -66,6 +66,21 @@ describe('a request that is given', () => {
     expect((await session.call('a__echo', { message: 'x' })).json).toMatchObject({ result: {} })
   })
 
+  it('may be of a variant that is a child process, where the usual one is none', async () => {
+    await using upstream = await startEcho()
+    const when = 'request.headers["x-beta"] == "yes"'
+    const variants = [
+      { name: 'stable', mcp: { url: upstream.url } },
+      { name: 'canary', when, stdio: child('good') },
+    ]
+    await using it = await startReplicas(2, { targets: [{ name: 'a', variants }] })
+    const [home = '', other = ''] = it.urls
+    const session = await openSession(home, undefined, {}, { 'x-beta': 'yes' })
+    const here = await session.call('a__pid')
+    expect(here.json).toMatchObject({ result: {} })
+    expect((await session.at(other).call('a__pid')).json['result']).toEqual(here.json['result'])
+  })
+
   it('is refused as where it is served, at the address that the client knows', async () => {
     const it = await startReplicas(2, {
       targets: [{ name: 'a', stdio: child('good') }],
