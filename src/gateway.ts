@@ -441,7 +441,10 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
           endpoint.drain()
           sseEndpoint?.close()
         },
-        onDeadline: () => void registry.close(),
+        onDeadline: () => {
+          elsewhere?.giveUp()
+          void registry.close()
+        },
       })
       peers?.hangUp()
       await admission.close()

@@ -21,6 +21,7 @@ import type { Visit } from './endpoint.js'
 import type { EventId } from './event-ids.js'
 import { answerWithJson } from './json-answer.js'
 import { sessionHeader } from './request.js'
+import { Telling } from './telling.js'
 
 export interface ElsewhereOptions {
   readonly peers: Peers
@@ -57,9 +58,6 @@ const CALLS: ReadonlySet<string> = new Set([
   'completion/complete',
 ])
 
-/** What nobody waits for is given up after so long, and beyond so many at a time not said. */
-const TELLING_MS = 10_000
-const MAX_TELLING = 256
 /** By this, and not by a method of the protocol's, one process tells another what to say in a session. */
 export const SAY = 'PUT'
 
@@ -68,13 +66,20 @@ const LOST = new JsonRpcError(
   'the process of the gateway that this was given to is gone, and the answer with it; the call may have run',
 )
 
+const STOPPED = new JsonRpcError(
+  ErrorCode.InternalError,
+  'this gateway is stopping, and gave the call to another process; it may have run',
+)
+
 export class Elsewhere {
   readonly #options: ElsewhereOptions
   /** Ends the streams that come from another process. */
   readonly #streams = new Set<() => void>()
+  /** What has been given and not begun to be answered. */
+  readonly #given = new Set<AbortController>()
   readonly #absentHomes: AbsentHomes
   readonly #saying = new WeakMap<Session, Promise<void>>()
-  #telling = 0
+  readonly #telling = new Telling((...of) => this.#ask(...of))
   #isLeaving = false
 
   constructor(options: ElsewhereOptions) {
@@ -121,7 +126,7 @@ export class Elsewhere {
 
   /** Tells the process at home that the client ends its session. */
   ended(visit: Visit, { seed }: Session): void {
-    if (!visit.isGiven) void this.#tell(seed.home, asked(visit))
+    if (!visit.isGiven) void this.#tellHome(seed.home, asked(visit))
   }
 
   /** Says something that belongs to no request on a stream of the session's, wherever that is, behind what was said before. */
@@ -133,7 +138,7 @@ export class Elsewhere {
     const principal = { ...NOBODY, id }
     const body = Buffer.from(text)
     const said = { method: SAY, name, headers, body, principal, origin: NOWHERE }
-    this.#saying.set(session, this.#tell(home, said, this.#saying.get(session)))
+    this.#saying.set(session, this.#tellHome(home, said, this.#saying.get(session)))
   }
 
   /** The process is about to end: streams that come from elsewhere are opened elsewhere. */
@@ -143,13 +148,20 @@ export class Elsewhere {
     for (const end of this.#streams) end()
   }
 
+  /** What is not being answered by now fails. */
+  giveUp(): void {
+    for (const gone of this.#given) gone.abort(STOPPED)
+  }
+
   #errand(message: Message, visit: Visit): Errand | undefined {
     const { peers } = this.#options
     if (message.kind === 'request') {
       const { requestState } = message.params.value
       const place =
         requestState === undefined ? undefined : this.#options.placeOfState(message.params)
-      if (place !== undefined) return place === peers.place ? undefined : { place, isOwed: true }
+      if (place !== undefined) {
+        return place === peers.place ? undefined : { place, id: message.id, isOwed: true }
+      }
     }
     const session = this.#session(visit)
     const home = session?.seed.home
@@ -164,7 +176,7 @@ export class Elsewhere {
     }
     if (home === peers.place) return undefined
     if (OF_THE_SESSION.has(method)) {
-      void this.#tell(home, asked(visit, method === 'notifications/cancelled'))
+      void this.#tellHome(home, asked(visit, method === 'notifications/cancelled'))
       return undefined
     }
     if (message.kind !== 'request') return undefined
@@ -195,42 +207,30 @@ export class Elsewhere {
 
   async #run({ place, id, isOwed, otherwise }: Errand, visit: Visit): Promise<boolean> {
     const gone = goneWith(visit)
+    this.#given.add(gone)
     try {
       passOn(await this.#ask(place, asked(visit, isOwed), gone.signal), visit)
       return true
     } catch (error) {
-      if (isTaken(error, gone)) return true
-      if (otherwise === 'fails' && (error as PeerUnreachableError).fate.wasSent) {
-        answerWithJson(visit.response, 200, errorText(id, LOST))
+      const isStopped = gone.signal.reason === STOPPED
+      if (!isStopped && isTaken(error, gone)) return true
+      const wasSent = error instanceof PeerUnreachableError && error.fate.wasSent
+      const isLost = otherwise === 'fails' && wasSent
+      if (id !== undefined && (isStopped || isLost)) {
+        answerWithJson(visit.response, 200, errorText(id, isStopped ? STOPPED : LOST))
         return true
       }
       if (otherwise !== 'ends the session') return false
       const message = 'the process of this session is gone; begin anew with "initialize"'
       throw new RefusedError(404, message, { id })
+    } finally {
+      this.#given.delete(gone)
     }
   }
 
-  /**
-   * Nobody waits for what becomes of it, and where it does not arrive there is nobody to hear it. Resolves when it has
-   * arrived, or will not.
-   */
-  async #tell(
-    home: string | undefined,
-    request: PeerRequest,
-    before?: Promise<void>,
-  ): Promise<void> {
-    if (home === undefined || home === this.#options.peers.place) return before
-    if (this.#telling >= MAX_TELLING) return before
-    this.#telling++
-    try {
-      await before
-      const answer = await this.#ask(home, request, AbortSignal.timeout(TELLING_MS))
-      answer.resume()
-    } catch {
-      // There is nobody to hear it.
-    } finally {
-      this.#telling--
-    }
+  #tellHome(home: string | undefined, request: PeerRequest, before?: Promise<void>): Promise<void> {
+    const isElsewhere = home !== undefined && home !== this.#options.peers.place
+    return isElsewhere ? this.#telling.tell(home, request, before) : Promise.resolve()
   }
 
   async #ask(place: string, request: PeerRequest, signal: AbortSignal): Promise<IncomingMessage> {

@@ -262,3 +262,18 @@ it('a question of a call that still runs is answered while its gateway leaves', 
   await stream.ended
   await closed
 })
+
+it('a call that was given to another ends with an error at the deadline of the one that was asked', async () => {
+  await using it = await startReplicas(2, {
+    targets: [{ name: 'a', stdio: child('good') }],
+    listen: { drain: { deadline: '100ms' } },
+  })
+  const [home = '', other = ''] = it.urls
+  const session = (await openSession(home)).at(other)
+  const hanging = session.call('a__hang')
+  await session.call('a__echo', { message: 'behind it' })
+  await it.gateways[1]?.close()
+  const { status, json } = await hanging
+  expect(status).toBe(200)
+  expect(json).toMatchObject({ error: { code: -32603 } })
+})

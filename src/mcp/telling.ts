@@ -1,0 +1,33 @@
+/** What other processes are told without anybody waiting for what becomes of it. */
+import type { IncomingMessage } from 'node:http'
+import type { PeerRequest } from '../peers/peers.js'
+
+/** It is given up after so long, and beyond so many at a time not said. */
+const TELLING_MS = 10_000
+const MAX_TELLING = 256
+
+type Ask = (place: string, request: PeerRequest, signal: AbortSignal) => Promise<IncomingMessage>
+
+export class Telling {
+  readonly #ask: Ask
+  #telling = 0
+
+  constructor(ask: Ask) {
+    this.#ask = ask
+  }
+
+  /** Resolves when it has arrived, or will not: then there is nobody to hear it. It waits for what is said `before`. */
+  async tell(place: string, request: PeerRequest, before?: Promise<void>): Promise<void> {
+    if (this.#telling >= MAX_TELLING) return before
+    this.#telling++
+    try {
+      await before
+      const answer = await this.#ask(place, request, AbortSignal.timeout(TELLING_MS))
+      answer.resume()
+    } catch {
+      // There is nobody to hear it.
+    } finally {
+      this.#telling--
+    }
+  }
+}
