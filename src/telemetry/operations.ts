@@ -65,7 +65,8 @@ export class Operations {
   }
 
   record(operation: Operation): void {
-    if (this.#isKept(operation)) this.#ring[this.#count++ % this.#ring.length] = operation
+    // A copy: where many of one place in the code live on, V8 makes all of that place in old space, and collecting those is dear.
+    if (this.#isKept(operation)) this.#ring[this.#count++ % this.#ring.length] = { ...operation }
     for (const listener of this.#listeners) listener(operation)
   }
 
