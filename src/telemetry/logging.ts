@@ -2,13 +2,13 @@
 import type { Logger } from 'pino'
 import { pino } from 'pino'
 import type { LogLevel } from './log-levels.js'
+import { LineChunks } from './line-chunks.js'
 import { safeLine } from './safe-line.js'
 
 export type { Logger }
 
-/** Lines of requests are written together, when there are so many characters of them, or after this long. */
-const CHUNK_CHARS = 64 * 1024
-const CHUNK_MS = 200
+/** Lines of requests are written together, when there are enough of them, or after this long. */
+const WAIT_MS = 200
 /** Where nobody reads the log, what goes beyond this is dropped: it must hold up no calls and fill no memory. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
@@ -29,36 +29,34 @@ export function createLog(level: LogLevel): Log {
     dest: 1,
     sync: false,
     maxLength: MAX_WAITING_BYTES,
+    contentMode: 'buffer',
   })
   const isFailing = tellOfFailure(out)
-  let waiting = ''
+  // It takes bytes in this mode, and nothing else, which its types do not say.
+  const lines = new LineChunks((bytes) => out.write(bytes as unknown as string))
   let timer: NodeJS.Timeout | undefined
-  const writeWaiting = (): void => {
+  const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
-    if (waiting === '') return
-    const text = waiting
-    waiting = ''
-    out.write(text)
+    lines.flush()
   }
   // Before pino's own, which writes what it has.
   process.prependListener('exit', () => {
-    writeWaiting()
+    flush()
     // It would wait for room for ever.
     if (isFailing()) out.destroy()
   })
   const inOrder = {
     write: (line: string): void => {
-      writeWaiting()
-      out.write(line)
+      lines.add(line)
+      flush()
     },
   }
   return {
     logger: pino(optionsFor(level), inOrder),
     writeAccess: (line) => {
-      waiting += `${line}\n`
-      if (waiting.length >= CHUNK_CHARS) writeWaiting()
-      else timer ??= setTimeout(writeWaiting, CHUNK_MS).unref()
+      lines.add(`${line}\n`)
+      timer ??= setTimeout(flush, WAIT_MS).unref()
     },
   }
 }
