@@ -8,12 +8,12 @@ import type { Access } from '../auth/access.js'
 import { METADATA_PATH } from '../auth/access.js'
 import type { Principal } from '../auth/principal.js'
 import type { McpEndpoint } from '../mcp/endpoint.js'
+import type { PeerVisit } from '../peers/peers.js'
 import type { SseEndpoint } from '../mcp/sse-endpoint.js'
 import { MESSAGES_PATH, SSE_PATH } from '../mcp/sse-endpoint.js'
 import type { Addresses } from './addresses.js'
 import type { Guards } from './guards.js'
 import type { Readiness } from './health.js'
-import type { Origin } from './origin.js'
 import { giveOrigin } from './origin.js'
 import { addHealth } from './health.js'
 import type { Overload } from './overload.js'
@@ -43,11 +43,7 @@ export interface App extends Pick<Routes, 'fetch'> {
    */
   direct(request: IncomingMessage, response: ServerResponse): boolean
   /** Serves what another process has let in and given to this one, as whoever sent it. */
-  given(
-    request: IncomingMessage,
-    response: ServerResponse,
-    visit: { readonly name: string; readonly principal: Principal; readonly origin: Origin },
-  ): void
+  given(request: IncomingMessage, response: ServerResponse, visit: PeerVisit): void
 }
 
 type Serve = (
@@ -149,7 +145,7 @@ export function createApp({
       })
       return true
     },
-    given: (request, response, { name, principal, origin }) => {
+    given: (request, response, { name, principal, origin, isTold }) => {
       giveOrigin(request, origin)
       // As the client knows it: what it is told of where to get a token says so.
       request.url = name === '' ? path : `${path}/${name}`
@@ -159,7 +155,13 @@ export function createApp({
         if (!(error instanceof RefusedError)) throw error
         return writeRefusal(response, error)
       }
-      void endpoint.handle(request, response, name, principal, true)
+      void endpoint.handle(
+        request,
+        response,
+        name,
+        principal,
+        isTold === true ? 'told' : 'to serve',
+      )
     },
   }
 }

@@ -176,7 +176,10 @@ export class Elsewhere {
     }
     if (home === peers.place) return undefined
     if (OF_THE_SESSION.has(method)) {
-      void this.#tellHome(home, asked(visit, method === 'notifications/cancelled'))
+      void this.#tellHome(home, {
+        ...asked(visit, method === 'notifications/cancelled'),
+        isTold: true,
+      })
       return undefined
     }
     if (message.kind !== 'request') return undefined

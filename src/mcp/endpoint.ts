@@ -17,6 +17,7 @@ import type { ModernCallers } from '../session/modern-callers.js'
 import type { ReplyTokens } from '../session/reply-tokens.js'
 import type { SessionStore } from '../session/session-store.js'
 import type { RequestObserver } from '../telemetry/observation.js'
+import { UNOBSERVED } from '../telemetry/observation.js'
 import type { Variants } from '../variants/variants.js'
 import { classify } from './classify.js'
 import type { Elsewhere } from './elsewhere.js'
@@ -76,6 +77,8 @@ export interface Visit {
   readonly principal: Principal
   /** Another process gave it to this one. */
   readonly isGiven: boolean
+  /** That one serves and counts it as well. */
+  readonly isTold: boolean
   /** What was read of the request, once it has been. */
   readonly body: Buffer | undefined
 }
@@ -92,18 +95,21 @@ export class McpEndpoint {
     this.#modern = new ModernEndpoint(options, this.#keepAlive)
   }
 
-  /** Answers one request, whatever it is. `isGiven`: another process gave it to this one. Never rejects. */
+  /** Answers one request, whatever it is. `given`: by another process. Never rejects. */
   handle(
     request: IncomingMessage,
     response: ServerResponse,
     name: string,
     principal: Principal,
-    isGiven = false,
+    given?: 'to serve' | 'told',
   ): Promise<void> {
     return answering(response, this.#options.onInternalError, () => {
       const server = this.#options.serverOf(name)
       if (server === undefined) return this.#below(request, response, name, principal)
-      const visit: Visit = { request, response, server, name, principal, isGiven, body: undefined }
+      const isGiven = given !== undefined
+      const isTold = given === 'told'
+      const came = { request, response, server, name, principal }
+      const visit: Visit = { ...came, isGiven, isTold, body: undefined }
       if (server.foreignTaker !== undefined && !looksLikeMcp(request)) {
         return this.#passOn(visit, '')
       }
@@ -160,8 +166,9 @@ export class McpEndpoint {
   async #single(message: Message, visit: Visit, bytes: number): Promise<void> {
     const { request, response, server, principal } = visit
     const { observe, bodyLimits } = this.#options
-    const observation =
-      message.kind === 'request' ? observe(message, request, server, principal, bytes) : undefined
+    const begin = (of: RequestMessage): RequestObserver =>
+      visit.isTold ? UNOBSERVED : observe(of, request, server, principal, bytes)
+    const observation = message.kind === 'request' ? begin(message) : undefined
     try {
       requireRoom(bodyLimits, server, message, bytes)
       const version = request.headers['mcp-protocol-version']
@@ -214,7 +221,12 @@ export class McpEndpoint {
 
   /** @throws RefusedError 404 where the server does not take it; as `passThrough` */
   async #passOn(
-    { request, response, name, principal }: Omit<Visit, 'server' | 'isGiven' | 'body'>,
+    {
+      request,
+      response,
+      name,
+      principal,
+    }: Pick<Visit, 'request' | 'response' | 'name' | 'principal'>,
     path: string,
     body?: Buffer,
   ): Promise<void> {

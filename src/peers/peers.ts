@@ -31,9 +31,11 @@ export interface PeerRequest {
   readonly origin: Origin
   /** Something that runs there waits for it, also while that process is about to end. */
   readonly isOwed?: boolean
+  /** It is served where it came as well, and counted there. */
+  readonly isTold?: boolean
 }
 
-export interface PeerVisit {
+export interface PeerVisit extends Pick<PeerRequest, 'isTold'> {
   readonly name: string
   readonly principal: Principal
   readonly origin: Origin
@@ -150,8 +152,8 @@ export class Peers {
    */
   async ask(place: string, request: PeerRequest, signal: AbortSignal): Promise<IncomingMessage> {
     if (this.#givenUp.has(place)) throw new PeerUnreachableError()
-    const { method, name, headers, body, principal, origin, isOwed } = request
-    const visit = { principal, origin, isOwed }
+    const { method, name, headers, body, principal, origin, isOwed, isTold } = request
+    const visit = { principal, origin, isOwed, isTold }
     const answer = await this.#send(place, {
       method,
       path: `/${encodeURIComponent(name)}`,
@@ -224,9 +226,8 @@ export class Peers {
     response.writeProcessing()
     this.#given++
     response.once('close', () => void this.#given--)
-    const { principal, origin } = visit
     const name = decodeURIComponent((request.url ?? '/').slice(1))
-    this.#serve(request, response, { name, principal, origin })
+    this.#serve(request, response, { ...visit, name })
   }
 }
 

@@ -104,6 +104,21 @@ describe('a request that is given', () => {
   })
 })
 
+it('each request is counted once, wherever it is served and whoever else hears of it', async () => {
+  await using it = await spawnTwo([{ name: 'a', stdio: child('good') }])
+  const session = (await openSession(it.home.url)).at(it.other.url)
+  await session.request('logging/setLevel', { level: 'info' })
+  await session.call('a__echo', { message: 'x' })
+  const asked = () =>
+    [it.home, it.other].map(({ log }) =>
+      log.flatMap(({ method }) =>
+        method === undefined || method === 'initialize' ? [] : [method],
+      ),
+    )
+  await waitUntil(() => asked().every((it) => it.length > 0), 'both to be logged')
+  expect(asked()).toEqual([['tools/call'], ['logging/setLevel']])
+})
+
 describe('a connection between two', () => {
   const request = {
     method: 'DELETE',
