@@ -135,9 +135,9 @@ export class LegacyEndpoint {
       throw new RefusedError(400, `a batch holds at most ${MAX_BATCH} messages`)
     }
     for (const message of messages) {
-      if (!(message instanceof InvalidMessageError) && message.kind === 'request') {
-        requireScopes(terms, server, message)
-      }
+      if (message instanceof InvalidMessageError) continue
+      if (message.kind === 'request') requireScopes(terms, server, message)
+      else requireHere(message, server, session, this.#options.tokens)
     }
     const ids = messages.flatMap((it) =>
       it instanceof InvalidMessageError || it.kind === 'request' ? [it.id] : [],

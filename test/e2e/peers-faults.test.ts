@@ -9,7 +9,7 @@ import type { JsonObject } from '../../backends/index.js'
 import { NOBODY } from '../../src/auth/principal.js'
 import { freePort } from '../support/free-port.js'
 import { spawnGateway, startGateway } from '../support/gateway.js'
-import { openSession } from '../support/raw-client.js'
+import { openSession, post } from '../support/raw-client.js'
 import { startReplicas } from '../support/replicas.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { ADA, authentication } from '../support/two-principals.js'
@@ -102,6 +102,19 @@ describe('a request that is given', () => {
     expect(challenge).toContain('/mcp/a"')
     expect(here.headers['www-authenticate']).toContain('/mcp/a"')
   })
+})
+
+it('an answer in a batch is not taken where nobody waits for it', async () => {
+  await using it = await startReplicas(2, { targets: [{ name: 'a', stdio: child('asking') }] })
+  const [home = '', other = ''] = it.urls
+  const session = await openSession(home, '2025-03-26', ELICITS)
+  const stream = await session.begin('tools/call', { name: 'a__ask' })
+  await stream.next('elicitation/create')
+  const id = stream.messages.at(-1)?.['id']
+  const batch = [{ jsonrpc: '2.0', id, result: { action: 'accept', content: {} } }]
+  expect((await post(other, batch, session.headers)).status).toBe(503)
+  expect((await post(home, batch, session.headers)).status).toBe(202)
+  await stream.ended
 })
 
 it('each request is counted once, wherever it is served and whoever else hears of it', async () => {
