@@ -117,9 +117,12 @@ describe('a call of a client of 2026-07-28 to an older server', () => {
     await waitUntil(() => isCancelled, 'the server to be told')
   })
 
-  it('that is waiting at another process is told so, and how to go on', async () => {
+  it('that is waiting at a process that cannot be reached is told so, and how to go on', async () => {
     await using it = await world({ parkCalls: true })
-    await using other = await startGateway({ targets: it.targets, sessions: it.sessions })
+    await using other = await startGateway({
+      targets: it.targets,
+      sessions: { ...it.sessions, peers: false },
+    })
     const { requestState = null } = resultOf(await it.call())
     const params = {
       name: 'a__echo',
