@@ -55,6 +55,12 @@ ${unreached(results)}
   the CPU that a call costs all processes, and from the busiest of them, whichever allows less.
 - Memory is resident memory; of sessions, what is left after a collection.
 
+## What helps
+
+- Hundreds of calls at a time: \`NODE_OPTIONS=--max-semi-space-size=32\` lets Node collect half as often, so that calls that wait are not
+  copied twice. With 256 connections that saved a sixth of the CPU and a third of the p99, for some 50 MB of memory; with 32 nothing.
+- More than one core: \`workers\`, or more replicas.
+
 ## Run it
 
 \`\`\`sh
