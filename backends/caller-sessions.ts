@@ -66,6 +66,8 @@ interface Use {
   subject: SubjectToken | undefined
   /** Subscribed URI → caller key → whom to tell. */
   readonly subscriptions: Map<string, Map<string, (uri: string) => void>>
+  /** What the server is being asked for: it may tell of a change before its answer is here. */
+  readonly asked: Set<Pick<Followed, 'uri' | 'onUpdated'>>
 }
 
 export class CallerSessions {
@@ -135,11 +137,15 @@ export class CallerSessions {
   /** @throws what `UpstreamClient.request` throws, or JsonRpcError for too many; then nothing is subscribed */
   async subscribe(caller: Caller, uri: string, onUpdated: (uri: string) => void): Promise<void> {
     const key = this.#keyOf(caller)
-    const { callers, subscriptions } = this.#use(key, caller)
+    const { callers, subscriptions, asked } = this.#use(key, caller)
     if ((this.#followed.get(caller.key) ?? 0) >= MAX_FOLLOWED) throw TOO_MANY
     // On a session for several callers the server has been asked already.
     if ((subscriptions.get(uri)?.size ?? 0) === 0) {
-      await this.#inSession(key, (client) => client.subscribe(uri, this.#opener.timeoutMs))
+      const asking = { uri, onUpdated }
+      asked.add(asking)
+      await this.#inSession(key, (client) => client.subscribe(uri, this.#opener.timeoutMs)).finally(
+        () => asked.delete(asking),
+      )
     }
     // Meanwhile the caller may have gone, and its session with it.
     if (!callers.has(caller.key)) return
@@ -247,6 +253,7 @@ export class CallerSessions {
       callers: new Map(),
       subject: undefined,
       subscriptions: new Map(),
+      asked: new Set(),
     }
     if (known === undefined) this.#uses.set(key, use)
     const isNew = !use.callers.has(caller.key)
@@ -369,9 +376,14 @@ export class CallerSessions {
 
   /** The server may name a part of what was subscribed to (2025-11-25 server/resources). */
   #updated(key: string, uri: string): void {
-    for (const [subscribed, listeners] of this.#uses.get(key)?.subscriptions ?? []) {
+    const use = this.#uses.get(key)
+    if (use === undefined) return
+    for (const [subscribed, listeners] of use.subscriptions) {
       if (!uri.startsWith(subscribed)) continue
       for (const tell of listeners.values()) tell(uri)
+    }
+    for (const { uri: subscribed, onUpdated } of use.asked) {
+      if (uri.startsWith(subscribed)) onUpdated(uri)
     }
   }
 

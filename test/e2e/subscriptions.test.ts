@@ -73,6 +73,29 @@ describe('a subscription to a resource', () => {
     quiet.close()
   })
 
+  it('brings a change that is told of before it is answered', async () => {
+    const early: Handler = async (_, { sendNotification }) => {
+      await upstream.notifyUpdated('demo://doc')
+      // On the way of the answer, so that nothing overtakes it.
+      await sendNotification({
+        method: 'notifications/resources/updated',
+        params: { uri: 'demo://doc' },
+      })
+      return {}
+    }
+    const handlers = { ...options.handlers, 'resources/subscribe': early }
+    await using upstream = await startUpstream({ ...options, handlers })
+    await using gateway = await startGateway({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const session = await openSession(gateway.url)
+    const stream = await session.listen()
+    await session.request('resources/subscribe', { uri: 'demo://doc' })
+    await waitUntil(() => updates(stream).length > 0, 'the change')
+    expect(new Set(updates(stream))).toEqual(new Set(['demo://doc']))
+    stream.close()
+  })
+
   it('goes to the owner and names the resource as the client does, where two servers share it', async () => {
     await using a = await startUpstream(options)
     await using b = await startUpstream(options)
