@@ -2,6 +2,8 @@
  * The program of a worker: a gateway whose connections, and requests to the admin listener, come from the primary. It does
  * what that says, and ends with it; signals are the primary's to read.
  */
+// oxlint-disable-next-line import/no-unassigned-import -- it works by being there, before all else
+import '../quick-ticks.js'
 import { once } from 'node:events'
 import { reasonOf } from '../../backends/index.js'
 import { keepCallsYoung } from '../collector.js'
