@@ -52,6 +52,7 @@ import { Sealer } from './session/sealing.js'
 import { SessionStore } from './session/session-store.js'
 import { sessionKeys } from './session/settings.js'
 import { SealedTaskIds } from './session/task-ids.js'
+import { Afterwards } from './telemetry/afterwards.js'
 import {
   CircuitLog,
   GuardLog,
@@ -114,6 +115,8 @@ export interface GatewayOptions {
   readonly operations?: Operations
   /** Takes lines of the access log. */
   readonly writeAccess?: (line: string) => void
+  /** Is given what adds the lines that are still to come, for whoever writes others or ends the process. */
+  readonly beforeOtherLines?: (addLines: () => void) => void
   /** Where another process listens for this one, for clients and for those who run the gateway. */
   readonly doorway?: Doorway & AdminDoorway
 }
@@ -261,6 +264,8 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   const terms = new TermsMaker({ access, addresses, admission, insight, metrics, policy })
   const onUpstream = (operation: UpstreamOperation): void =>
     metrics.operations.recordUpstream(operation)
+  const afterwards = new Afterwards((error) => logger.error({ err: error }, 'internal error'))
+  options.beforeOtherLines?.(afterwards.finish)
   const observatory: Observatory = {
     operations,
     tracing: telemetry.tracing,
@@ -268,6 +273,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     attributesOf,
     addressOf: (request) => addresses.of(request),
     onUpstream,
+    afterwards,
   }
   const tokens = new ReplyTokens(keys, place)
   const elsewhere =
@@ -371,6 +377,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     config: () => current,
     problems: () => found.problems,
     readiness,
+    onLook: afterwards.finish,
     redact,
     insight,
     federation,
@@ -384,7 +391,10 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onInternalError: endpointOptions.onInternalError,
   })
   if (inspection !== undefined) {
-    doorway?.onAdmin(inspection, (report, now) => insight.traffic.talliesFor(report, now))
+    doorway?.onAdmin(inspection, (report, now) => {
+      afterwards.finish()
+      return insight.traffic.talliesFor(report, now)
+    })
   }
   const admin = await listenForAdmin(
     doorway === undefined && config.admin,
@@ -413,6 +423,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     readiness,
     problems: () => found.problems,
     apply: (changed) => {
+      afterwards.finish()
       current = changed
       redactor.add(secretsOf(changed))
       access.update(changed)
@@ -451,6 +462,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       insight.close()
       door.close()
       await admin?.listener.close(0)
+      afterwards.finish()
       await telemetry.close()
       sessions.close()
       callers.close()

@@ -13,6 +13,8 @@ import type { Telemetry } from './telemetry/telemetry.js'
 export interface Inspected extends Sources {
   readonly registry: Registry
   readonly telemetry: Telemetry
+  /** Somebody is about to look at what there is. */
+  readonly onLook: () => void
   /** The way of the playground to the main endpoint. */
   readonly door: InnerDoor
   /** A fault of ours, with nothing about it told to whoever asked. */
@@ -26,6 +28,7 @@ export function inspectionOf(inspected: Inspected): AdminApp | undefined {
   const playground = new Playground(door, listen, isGuarded(admin))
   return adminApp(admin, {
     readiness,
+    onLook: inspected.onLook,
     answerScrape: (response) => telemetry.metrics.answer(response),
     logLevel: {
       get: () => telemetry.logLevel,

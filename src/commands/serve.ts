@@ -89,7 +89,7 @@ export async function serve(args: ServeArguments): Promise<number> {
 /** A gateway in this process. */
 async function alone(
   config: Config,
-  { logger, writeAccess }: Log,
+  { logger, writeAccess, beforeOtherLines }: Log,
   terminal: Terminal | undefined,
 ): Promise<Gateway> {
   const operations = new Operations()
@@ -98,6 +98,7 @@ async function alone(
     logger,
     ...(terminal === undefined ? {} : { operations }),
     writeAccess,
+    beforeOtherLines,
     onBackend: (keeper) => terminal?.showBackend(keeper),
   })
 }

@@ -25,6 +25,8 @@ type Bindings = { Bindings: HttpBindings }
 export interface AdminParts {
   readonly settings: AdminSettings
   readonly readiness: () => Readiness
+  /** Somebody is about to look at what there is. */
+  readonly onLook: () => void
   readonly answerScrape: (response: ServerResponse) => void
   /** How much the log says. */
   readonly logLevel: { get(): LogLevel; set(level: LogLevel): void }
@@ -50,7 +52,7 @@ const NOT_KEPT = { 'cache-control': 'no-store' }
 const logLevelSchema = z.strictObject({ level: z.enum(LOG_LEVELS) })
 
 export function createAdminApp(parts: AdminParts): Hono<Bindings> {
-  const { settings, readiness, answerScrape, onInternalError } = parts
+  const { settings, readiness, onLook, answerScrape, onInternalError } = parts
   const app = new Hono<Bindings>()
   const files = new PageFiles()
   const { host } = settings
@@ -70,6 +72,7 @@ export function createAdminApp(parts: AdminParts): Hono<Bindings> {
     } catch (error) {
       return refused(outgoing, error)
     }
+    onLook()
     return next()
   })
   app.get('/metrics', ({ env: { outgoing } }) => {

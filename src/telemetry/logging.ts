@@ -16,6 +16,8 @@ export interface Log {
   readonly logger: Logger
   /** Adds a line of the access log: soon, and in order with the others. */
   readonly writeAccess: (line: string) => void
+  /** `addLines` adds lines of the access log that are still to come: it is called before any other line, and at the end. */
+  readonly beforeOtherLines: (addLines: () => void) => void
 }
 
 /** A log that writes each line as it comes. */
@@ -34,6 +36,7 @@ export function createLog(level: LogLevel): Log {
   const isFailing = tellOfFailure(out)
   // It takes bytes in this mode, and nothing else, which its types do not say.
   const lines = new LineChunks((bytes) => out.write(bytes as unknown as string))
+  let addLines: (() => void) | undefined
   let timer: NodeJS.Timeout | undefined
   const flush = (): void => {
     clearTimeout(timer)
@@ -42,12 +45,14 @@ export function createLog(level: LogLevel): Log {
   }
   // Before pino's own, which writes what it has.
   process.prependListener('exit', () => {
+    addLines?.()
     flush()
     // It would wait for room for ever.
     if (isFailing()) out.destroy()
   })
   const inOrder = {
     write: (line: string): void => {
+      addLines?.()
       lines.add(line)
       flush()
     },
@@ -58,6 +63,7 @@ export function createLog(level: LogLevel): Log {
       lines.add(`${line}\n`)
       timer ??= setTimeout(flush, WAIT_MS).unref()
     },
+    beforeOtherLines: (adding) => (addLines = adding),
   }
 }
 

@@ -9,7 +9,6 @@ import type {
   Era,
   JsonObject,
   MessageText,
-  RawObject,
   RequestMessage,
   Target,
   TraceContext,
@@ -19,15 +18,17 @@ import type { Permit, VirtualServer } from '../../federation/index.js'
 import { UnknownItemError } from '../../federation/index.js'
 import { shownAttributes } from '../attributes/attributes.js'
 import type { Principal } from '../auth/principal.js'
+import type { Afterwards, Remaining } from './afterwards.js'
 import type { Operation, Operations, Outcome } from './operations.js'
 import type { RemoteContexts } from './trace-context.js'
 import { remoteContexts } from './trace-context.js'
 import type { ServerTrace, Tracing } from './tracing.js'
+import type { AskingListener } from './upstream-asking.js'
+import { UpstreamAsking } from './upstream-asking.js'
 import type { UpstreamOperation } from './upstream-operation.js'
-import { upstreamErrorType } from './upstream-operation.js'
+import { cut } from './upstream-operation.js'
 
-/** Longer names and URIs are nothing that anybody looks for. */
-const MAX_NAME = 256
+type Requested = Parameters<CallWatcher['asks']>[2]
 
 /** What all requests of a gateway share. */
 export interface Observatory {
@@ -39,6 +40,7 @@ export interface Observatory {
   readonly attributesOf: (method: string, params: JsonObject, target: string) => JsonObject
   readonly addressOf: (request: IncomingMessage) => string
   readonly onUpstream: (operation: UpstreamOperation) => void
+  readonly afterwards: Afterwards
 }
 
 /** Who speaks, and how. */
@@ -89,7 +91,7 @@ export const UNOBSERVED: RequestObserver = {
   refused: () => undefined,
 }
 
-export class Observation implements RequestObserver, CallWatcher {
+export class Observation implements RequestObserver, CallWatcher, AskingListener, Remaining {
   readonly #observatory: Observatory
   readonly #message: RequestMessage
   readonly #request: IncomingMessage
@@ -108,6 +110,11 @@ export class Observation implements RequestObserver, CallWatcher {
   #isLimited = false
   #isToolError = false
   #isOver = false
+  #outcome: Outcome = 'ok'
+  #errorType = ''
+  #durationMs = 0
+  #address = ''
+  #bytesOut = 0
 
   constructor(
     observatory: Observatory,
@@ -146,7 +153,7 @@ export class Observation implements RequestObserver, CallWatcher {
     this.#isLimited = true
   }
 
-  asks(target: Target, protocolVersion: string, { method, params }: RequestText): Asking {
+  asks(target: Target, protocolVersion: string, { method, params }: Requested): Asking {
     this.#target = target.name
     this.#variant = target.variant ?? ''
     const trace = this.#trace?.beginUpstream(target, protocolVersion, method, params)
@@ -159,10 +166,10 @@ export class Observation implements RequestObserver, CallWatcher {
   }
 
   /** A server is done with the call. */
-  asked(operation: UpstreamOperation): void {
-    this.#upstreamMs += operation.durationMs
-    this.#isToolError = operation.errorType === 'tool_error'
-    this.#observatory.onUpstream(operation)
+  asked(asking: UpstreamAsking): void {
+    this.#upstreamMs += asking.durationMs
+    this.#isToolError = asking.errorType === 'tool_error'
+    this.#observatory.afterwards.add(asking)
   }
 
   succeeded(answer: MessageText): void {
@@ -180,93 +187,58 @@ export class Observation implements RequestObserver, CallWatcher {
     this.#end(status === 401 || status === 403 ? 'denied' : 'failed', String(rpcCode), '')
   }
 
+  onUpstream(operation: UpstreamOperation): void {
+    this.#observatory.onUpstream(operation)
+  }
+
+  /** Makes the record, once the answer is on its way. */
+  finish(): void {
+    this.#observatory.operations.record(this.#operation())
+  }
+
   #end(outcome: Outcome, errorType: string, answer: MessageText): void {
     if (this.#isOver) return
     this.#isOver = true
-    const { method, params, id } = this.#message
-    const { operations, attributesOf, addressOf } = this.#observatory
+    const { addressOf, afterwards } = this.#observatory
+    this.#durationMs = performance.now() - this.#startedAt
+    this.#outcome = this.#isLimited ? 'limited' : outcome
+    this.#errorType = errorType
+    this.#bytesOut = byteLengthOf(answer)
+    // A connection that has been closed has none.
+    this.#address = this.#terms?.address ?? addressOf(this.#request)
+    this.#trace?.end(this.#operation(), this.#message.id)
+    afterwards.add(this)
+  }
+
+  #operation(): Operation {
+    const { method, params } = this.#message
     const item = this.#server.itemOf(method, params.value, this.#terms?.permit)
     const target = item?.target ?? this.#target
     const { era, protocolVersion, client, session } = this.#speaker
-    const operation: Operation = {
+    return {
       at: this.#at,
-      durationMs: performance.now() - this.#startedAt,
+      durationMs: this.#durationMs,
       upstreamMs: this.#upstreamMs,
       method: cut(method),
       name: item === undefined ? '' : cut(item.name),
       isKnownName: item?.isKnown === true,
       target,
       variant: this.#variant,
-      outcome: this.#isLimited ? 'limited' : outcome,
-      errorType,
+      outcome: this.#outcome,
+      errorType: this.#errorType,
       era,
       protocolVersion,
       session,
       principal: shownPrincipal(this.#principal),
       client,
-      address: this.#terms?.address ?? addressOf(this.#request),
+      address: this.#address,
       // Of a batch, each has its own part.
       bytesIn: this.#bytes ?? Buffer.byteLength(params.text),
-      bytesOut: byteLengthOf(answer),
+      bytesOut: this.#bytesOut,
       traceId: this.#trace?.traceId ?? this.#remote?.parent.traceId ?? '',
       spanId: this.#trace?.spanId ?? '',
-      attributes: shownAttributes(attributesOf(method, params.value, target)),
+      attributes: shownAttributes(this.#observatory.attributesOf(method, params.value, target)),
     }
-    this.#trace?.end(operation, id)
-    operations.record(operation)
-  }
-}
-
-type RequestText = Parameters<CallWatcher['asks']>[2]
-
-/** The request that a server has now. */
-class UpstreamAsking implements Asking {
-  readonly trace: TraceContext | undefined
-  readonly #observation: Observation
-  readonly #startedAt = performance.now()
-  readonly #target: Target
-  readonly #protocolVersion: string
-  readonly #method: string
-  readonly #params: RawObject
-  readonly #own: ReturnType<ServerTrace['beginUpstream']> | undefined
-
-  constructor(
-    observation: Observation,
-    target: Target,
-    protocolVersion: string,
-    method: string,
-    params: RawObject,
-    own: ReturnType<ServerTrace['beginUpstream']> | undefined,
-  ) {
-    this.#observation = observation
-    this.#target = target
-    this.#protocolVersion = protocolVersion
-    this.#method = method
-    this.#params = params
-    this.#own = own
-    this.trace = own?.trace ?? observation.remoteTrace
-  }
-
-  answered(result: RawObject): void {
-    this.#end(result.value['isError'] === true ? 'tool_error' : '', result)
-  }
-
-  failed(error: unknown): void {
-    this.#end(upstreamErrorType(error), undefined)
-  }
-
-  #end(errorType: string, result: RawObject | undefined): void {
-    const { name } = this.#params.value
-    const operation: UpstreamOperation = {
-      target: this.#target,
-      protocolVersion: this.#protocolVersion,
-      method: this.#method,
-      name: typeof name === 'string' ? cut(name) : '',
-      durationMs: performance.now() - this.#startedAt,
-      errorType,
-    }
-    this.#own?.end(operation, result)
-    this.#observation.asked(operation)
   }
 }
 
@@ -280,9 +252,4 @@ function shownPrincipal(principal: Principal): Operation['principal'] {
   const shown = { id, kind, name: cut(name) }
   shownPrincipals.set(principal, shown)
   return shown
-}
-
-/** A part of a long string would keep all of it in memory. */
-function cut(text: string): string {
-  return text.length <= MAX_NAME ? text : Buffer.from(text.slice(0, MAX_NAME)).toString()
 }

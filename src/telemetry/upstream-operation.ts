@@ -13,6 +13,14 @@ export interface UpstreamOperation {
   readonly errorType: string
 }
 
+/** Longer names and URIs are nothing that anybody looks for. */
+const MAX_NAME = 256
+
+/** A part of a long string would keep all of it in memory. */
+export function cut(text: string): string {
+  return text.length <= MAX_NAME ? text : Buffer.from(text.slice(0, MAX_NAME)).toString()
+}
+
 /** What a failure is called in metrics and spans. */
 export function upstreamErrorType(error: unknown): string {
   if (error instanceof JsonRpcError) return String(error.rpcCode)

@@ -39,6 +39,7 @@ async function work(orders: Orders): Promise<void> {
     const gateway = await startGateway(config, {
       logger,
       writeAccess: (line) => log.writeAccess(`{"worker":${worker},${line.slice(1)}`),
+      beforeOtherLines: log.beforeOtherLines,
       doorway: link.doorway,
     })
     const reloader = new Reloader(config, {

@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process'
+import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { Afterwards } from '../../../src/telemetry/afterwards.js'
+
+describe('what remains to be done of requests', () => {
+  it('is done in order, with that of others, when the turn of the event loop ends', async () => {
+    const done: number[] = []
+    const afterwards = new Afterwards(() => expect.unreachable())
+    for (const each of [1, 2, 3]) afterwards.add({ finish: () => void done.push(each) })
+    expect(done).toEqual([])
+    await setImmediate()
+    expect(done).toEqual([1, 2, 3])
+  })
+
+  it('is done once, and at once for whoever looks', async () => {
+    let done = 0
+    const afterwards = new Afterwards(() => expect.unreachable())
+    afterwards.add({ finish: () => void done++ })
+    afterwards.finish()
+    expect(done).toBe(1)
+    await setImmediate()
+    expect(done).toBe(1)
+  })
+
+  it('is done whatever comes of the rest, and whoever is in charge is told', () => {
+    const told: unknown[] = []
+    let isDone = false
+    const afterwards = new Afterwards((error) => told.push(error))
+    const fault = new Error('a fault')
+    afterwards.add({
+      finish: () => {
+        throw fault
+      },
+    })
+    afterwards.add({ finish: () => void (isDone = true) })
+    afterwards.finish()
+    expect(isDone).toBe(true)
+    expect(told).toEqual([fault])
+  })
+})
+
+const LOGGING = fileURLToPath(new URL('../../../dist/src/telemetry/logging.js', import.meta.url))
+
+/** Ends while a line of the access log is still to come, as after a fatal error. */
+const PROGRAM = `
+  const { createLog } = await import(${JSON.stringify(LOGGING)})
+  const log = createLog('info')
+  let waiting = []
+  log.beforeOtherLines(() => {
+    const lines = waiting
+    waiting = []
+    for (const line of lines) log.writeAccess(line)
+  })
+  waiting.push('{"msg":"first"}')
+  log.logger.info('second')
+  log.writeAccess('{"msg":"third"}')
+  waiting.push('{"msg":"fourth"}')
+  process.exit(3)
+`
+
+describe('lines of the access log that are still to come', () => {
+  it('are before any other line, and are not lost at the end', async () => {
+    const args = ['--input-type=module', '--eval', PROGRAM]
+    const ended = promisify(execFile)(process.execPath, args)
+    const { stdout } = (await ended.catch((error: unknown) => error)) as { stdout: string }
+    const messages = [...stdout.matchAll(/"msg":"(\w+)"/g)].map(([, message]) => message)
+    expect(messages).toEqual(['first', 'second', 'third', 'fourth'])
+  })
+})
