@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command: arguments, signals and exit codes. The only file that ends the process. */
 // oxlint-disable-next-line import/no-unassigned-import -- it works by being there, before all else
-import './quick-ticks.js'
+import './stay-quick.js'
 import { parseArgs } from 'node:util'
 import { explain } from './commands/explain.js'
 import { lock } from './commands/lock.js'

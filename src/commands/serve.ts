@@ -2,7 +2,6 @@
 import { once } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
 import { reasonOf } from '../../backends/index.js'
-import { keepCallsYoung } from '../collector.js'
 import { loadConfig } from '../config/load.js'
 import { Reloader } from '../config/reloader.js'
 import type { Config } from '../config/schema.js'
@@ -33,7 +32,6 @@ export interface ServeArguments {
  * @throws UsageError, ConfigError, or the error of the port
  */
 export async function serve(args: ServeArguments): Promise<number> {
-  keepCallsYoung()
   const path = findConfig(args.config)
   const load = async (): Promise<Config> => withArguments(await loadConfig(path), args)
   const config = await load()

@@ -3,10 +3,9 @@
  * what that says, and ends with it; signals are the primary's to read.
  */
 // oxlint-disable-next-line import/no-unassigned-import -- it works by being there, before all else
-import '../quick-ticks.js'
+import '../stay-quick.js'
 import { once } from 'node:events'
 import { reasonOf } from '../../backends/index.js'
-import { keepCallsYoung } from '../collector.js'
 import { loadConfig } from '../config/load.js'
 import { Reloader } from '../config/reloader.js'
 import type { Config } from '../config/schema.js'
@@ -16,7 +15,6 @@ import { createLog } from '../telemetry/logging.js'
 import { Link } from './link.js'
 import type { Orders, ToWorker } from './messages.js'
 
-keepCallsYoung()
 process.on('disconnect', () => process.exit(1))
 // A terminal and some supervisors tell every process; the primary says what is to be done.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 
-const MODULE = fileURLToPath(new URL('../../dist/src/quick-ticks.js', import.meta.url))
+const MODULE = fileURLToPath(new URL('../../dist/src/stay-quick.js', import.meta.url))
 
 /** Prints how many times as long ticks take after full collections, each the best of several runs. */
 const PROGRAM = `
