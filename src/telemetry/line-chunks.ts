@@ -1,6 +1,6 @@
 /**
  * Lines gathered as bytes, to be written together. A line becomes bytes as soon as it is there: texts that wait are moved by
- * the collector, and one large text made of them goes to where only a full collection finds it.
+ * the collector, and whoever writes one large text measures and encodes it twice.
  */
 const CHUNK_BYTES = 64 * 1024
 /** As much as a UTF-16 unit takes in UTF-8 at most. */
