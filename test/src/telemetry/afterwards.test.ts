@@ -1,7 +1,10 @@
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { Afterwards } from '../../../src/telemetry/afterwards.js'
 
@@ -44,8 +47,9 @@ describe('what remains to be done of requests', () => {
 
 const LOGGING = fileURLToPath(new URL('../../../dist/src/telemetry/logging.js', import.meta.url))
 
-/** Ends while a line of the access log is still to come, as after a fatal error. */
+/** Ends while a line of the access log is still to come, as after a fatal error. Its log is the file that it is told of. */
 const PROGRAM = `
+  const { readFileSync } = await import('node:fs')
   const { createLog } = await import(${JSON.stringify(LOGGING)})
   const log = createLog('info')
   let waiting = []
@@ -56,6 +60,10 @@ const PROGRAM = `
   })
   waiting.push('{"msg":"first"}')
   log.logger.info('second')
+  // What is being written as a process ends is written beside what it writes last.
+  while (!readFileSync(process.argv[1], 'utf8').includes('second')) {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
   log.writeAccess('{"msg":"third"}')
   waiting.push('{"msg":"fourth"}')
   process.exit(3)
@@ -63,10 +71,15 @@ const PROGRAM = `
 
 describe('lines of the access log that are still to come', () => {
   it('are before any other line, and are not lost at the end', async () => {
-    const args = ['--input-type=module', '--eval', PROGRAM]
-    const ended = promisify(execFile)(process.execPath, args)
-    const { stdout } = (await ended.catch((error: unknown) => error)) as { stdout: string }
-    const messages = [...stdout.matchAll(/"msg":"(\w+)"/g)].map(([, message]) => message)
-    expect(messages).toEqual(['first', 'second', 'third', 'fourth'])
+    const folder = await mkdtemp(join(tmpdir(), 'junction-'))
+    const path = join(folder, 'log')
+    const file = await open(path, 'w')
+    const args = ['--input-type=module', '--eval', PROGRAM, path]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', file.fd, 'inherit'] })
+    expect(await once(child, 'exit')).toEqual([3, null])
+    await file.close()
+    const messages = [...(await readFile(path, 'utf8')).matchAll(/"msg":"(\w+)"/g)]
+    expect(messages.map(([, message]) => message)).toEqual(['first', 'second', 'third', 'fourth'])
+    await rm(folder, { recursive: true })
   })
 })
