@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { Era } from '../../backends/index.js'
 import { OTHER } from '../telemetry/bounded-labels.js'
 import type { Operation } from '../telemetry/operations.js'
+import { TupleCache } from '../telemetry/tuple-cache.js'
 
 /** Clients choose what they call themselves, so there is no end to them; those heard of last are kept. */
 const MAX_AGENTS = 500
@@ -23,6 +24,7 @@ interface Use {
 }
 
 interface Agent {
+  readonly key: string
   readonly client: Operation['client']
   readonly principal: Operation['principal']
   readonly address: string
@@ -31,10 +33,13 @@ interface Agent {
   protocolVersion: string
   lastAt: number
   readonly uses: Map<string, Use>
+  /** The same by what operations say, which need not be joined to a key for it. */
+  readonly found: TupleCache<Use>
 }
 
 export class Agents {
   readonly #agents = new LRUCache<string, Agent>({ max: MAX_AGENTS })
+  readonly #found = new TupleCache<Agent>(MAX_AGENTS)
 
   add(operation: Operation): void {
     const { at, outcome, durationMs, upstreamMs, era, protocolVersion } = operation
@@ -55,6 +60,8 @@ export class Agents {
   report(): object {
     const agents = [...this.#agents.values()].map(({ uses, firstAt, lastAt, ...agent }) => ({
       ...agent,
+      key: undefined,
+      found: undefined,
       firstAt: new Date(firstAt).toISOString(),
       lastAt: new Date(lastAt).toISOString(),
       ...totalsOf([...uses.values()]),
@@ -70,7 +77,16 @@ export class Agents {
     return { agents, kept: MAX_AGENTS }
   }
 
-  #agentOf({ client, principal, address, at, era, protocolVersion }: Operation): Agent {
+  #agentOf(operation: Operation): Agent {
+    const { client, principal, address } = operation
+    const found = this.#found.get(address, client.name, client.version, principal.id)
+    // The look puts it among those heard of last.
+    if (found !== undefined && this.#agents.get(found.key) === found) return found
+    const agent = this.#kept(operation)
+    return this.#found.set(agent, address, client.name, client.version, principal.id)
+  }
+
+  #kept({ client, principal, address, at, era, protocolVersion }: Operation): Agent {
     const name = client.name.slice(0, MAX_TEXT)
     const version = client.version.slice(0, MAX_TEXT)
     // The lengths keep apart what a client may write into its name.
@@ -78,6 +94,7 @@ export class Agents {
     const known = this.#agents.get(key)
     if (known !== undefined) return known
     const agent: Agent = {
+      key,
       client: { name, version },
       principal: { ...principal, name: principal.name.slice(0, MAX_TEXT) },
       address,
@@ -86,14 +103,22 @@ export class Agents {
       firstAt: at,
       lastAt: at,
       uses: new Map(),
+      found: new TupleCache(MAX_USES),
     }
     this.#agents.set(key, agent)
     return agent
   }
 }
 
+function useOf(agent: Agent, operation: Operation): Use {
+  const { method, name, isKnownName, target } = operation
+  if (!isKnownName && name !== '') return keptUse(agent, operation)
+  const found = agent.found.get(name, method, target)
+  return found ?? agent.found.set(keptUse(agent, operation), name, method, target)
+}
+
 /** Names that clients make up are one, and so is what comes when there are many. */
-function useOf({ uses }: Agent, { method, name, isKnownName, target }: Operation): Use {
+function keptUse({ uses }: Agent, { method, name, isKnownName, target }: Operation): Use {
   const shown = isKnownName || name === '' ? name.slice(0, MAX_TEXT * 2) : OTHER
   const key = `${method.slice(0, MAX_TEXT)}\n${shown}\n${target}`
   const isKept = uses.has(key) || uses.size < MAX_USES
