@@ -13,6 +13,9 @@ export const EXPLANATIONS = {
     'the token is hashed with each request, and the decision that is kept is looked up; on a busy machine the ratio goes up and down by a tenth.',
   'rules-modern':
     'the token is hashed with each request, and the decision that is kept is looked up; on a busy machine the ratio goes up and down by a tenth.',
+  telemetry:
+    'records, metrics and the page take 1.3 to 2 µs of a call of some 31, and the line of the log 2.3, half of that writing it to the kernel; ' +
+    'of the traces of one call in a hundred each takes some 70 µs, most of it in OpenTelemetry’s own code.',
   latency:
     'with one connection nothing is done at the same time, so the time of a call is the sum of all work for it: see the first row. The difference is some 20 µs.',
   'large-json': 'each byte is looked at once, for the end of its text, before it is passed on.',

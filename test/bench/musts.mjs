@@ -58,6 +58,15 @@ export const MUSTS = [
       ),
   })),
   {
+    key: 'telemetry',
+    parts: ['telemetry'],
+    work: 'the same with metrics, access log and 1 % of traces, legacy',
+    relation: 'of the calls without telemetry',
+    atLeast: 0.9,
+    cpu: ({ telemetry }) => telemetry?.cpu[1],
+    wall: ({ telemetry }) => telemetry?.wall[1],
+  },
+  {
     key: 'latency',
     parts: ['calls'],
     work: 'added latency, 1 connection, p50',

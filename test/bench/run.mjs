@@ -2,7 +2,7 @@
 // on this machine in one run and take turns, so the ratios mean something; the absolute numbers do not.
 //
 //   --all             every row of docs/performance.md, instead of the most important ones
-//   --only a,b        these parts alone: calls, lists, initialize, lookup, workers, sizes, sessions, idleCpu, startUp, storm
+//   --only a,b        these parts alone: calls, lists, initialize, lookup, workers, telemetry, sizes, sessions, idleCpu, startUp, storm
 //   --seconds N       of CPU in each of the eight rounds (0.3)
 //   --json FILE       writes the results
 //   --from FILE       reads results instead of measuring
@@ -53,6 +53,7 @@ const PARTS = {
   initialize: ['guard short all', (backend) => measureInitialize(backend, turns)],
   lookup: ['guard short all', (backend) => measureLookup(backend, turns)],
   workers: ['short all', (backend) => measureWorkers(backend, turns)],
+  telemetry: ['short all', (backend) => compareTelemetry(backend)],
   sizes: ['all', (backend) => measureSizes(backend, turns)],
   sessions: ['all', async (backend) => [await measureSessions(backend, 10_000)]],
   idleCpu: [

@@ -10,6 +10,9 @@ const CONNECTIONS = 32
 /** Of two that are near each other; what else the machine does comes and goes within seconds. */
 const PAIRS = 24
 const PAIR_SECONDS = 0.5
+/** What telling takes is compiled later than the rest, as it is less of a call. */
+const WARM_ROUNDS = 4
+const WARM_SECONDS = 3
 const SHARES = [0.25, 0.5, 0.75]
 
 export async function compareTelemetry(backend) {
@@ -22,7 +25,9 @@ export async function compareTelemetry(backend) {
   const on = await contender(backend, {
     telemetry: { accessLog: true, otlp: { endpoint }, traces: { sampler: 0.01 } },
   })
-  for (const it of [off, on, off, on]) await load(it.port, it.requests, 2)
+  for (let round = 0; round < WARM_ROUNDS; round++) {
+    for (const it of [off, on]) await load(it.port, it.requests, WARM_SECONDS)
+  }
   const pairs = []
   for (let pair = 0; pair < PAIRS; pair++) {
     const samples = new Map()
