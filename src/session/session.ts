@@ -63,7 +63,8 @@ export class Session {
   /** What it follows, and the server by which it does. */
   follows: Map<string, VirtualServer> | undefined
   readonly #onUnheard: ((session: Session, text: string) => void) | undefined
-  readonly #inFlight = new Map<RequestId, Cancellation>()
+  /** In no order. A Map's tables would hold on to what is long over (see `Members`). */
+  readonly #inFlight: { readonly id: RequestId; readonly cancellation: Cancellation }[] = []
   readonly #streams = new Set<SessionStream>()
   /** What is kept for the session elsewhere goes with it. */
   whenClosed: () => void = () => undefined
@@ -106,7 +107,7 @@ export class Session {
 
   /** Requests under way. */
   get running(): number {
-    return this.#inFlight.size
+    return this.#inFlight.length
   }
 
   /** Whether somebody listens to what belongs to no request. */
@@ -125,24 +126,27 @@ export class Session {
 
   /** Notes a request as running. Returns `undefined` where one of the same id is running already. */
   begin(id: RequestId): Cancellation | undefined {
-    if (this.#inFlight.has(id)) return undefined
+    if (this.isRunning(id)) return undefined
     const cancellation = new Cancellation()
-    this.#inFlight.set(id, cancellation)
+    this.#inFlight.push({ id, cancellation })
     return cancellation
   }
 
   isRunning(id: RequestId): boolean {
-    return this.#inFlight.has(id)
+    return this.#indexOf(id) !== -1
   }
 
   finish(id: RequestId): void {
-    this.#inFlight.delete(id)
     this.touch()
+    const index = this.#indexOf(id)
+    if (index === -1) return
+    const last = this.#inFlight.pop()
+    if (last !== undefined && index < this.#inFlight.length) this.#inFlight[index] = last
   }
 
   /** Unknown and late cancellations are ignored (2025-11-25 basic/utilities/cancellation). */
   cancel(id: RequestId): void {
-    this.#inFlight.get(id)?.cancel()
+    this.#inFlight[this.#indexOf(id)]?.cancellation.cancel()
   }
 
   /**
@@ -167,7 +171,7 @@ export class Session {
   /** Ends what is open and cancels what is running. */
   close(): void {
     this.#closed = true
-    for (const cancellation of this.#inFlight.values()) cancellation.cancel()
+    for (const { cancellation } of [...this.#inFlight]) cancellation.cancel()
     this.#endStreams()
     this.whenClosed()
   }
@@ -176,6 +180,14 @@ export class Session {
   moveStreams(): void {
     for (const stream of this.#streams) stream.move?.()
     this.#endStreams()
+  }
+
+  #indexOf(id: RequestId): number {
+    const running = this.#inFlight
+    for (let index = running.length - 1; index >= 0; index--) {
+      if (running[index]?.id === id) return index
+    }
+    return -1
   }
 
   #endStreams(): void {
