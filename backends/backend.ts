@@ -299,8 +299,10 @@ export class Backend {
    * @throws as `call`
    */
   async subscribe(caller: Caller, uri: string, onUpdated: (uri: string) => void): Promise<void> {
-    await this.#running.during(() => this.#sessions.subscribe(caller, uri, onUpdated))
-    this.#heir?.inherit([{ caller, uri, onUpdated }])
+    const isFollowed = await this.#running.during(() =>
+      this.#sessions.subscribe(caller, uri, onUpdated),
+    )
+    if (isFollowed) this.#heir?.inherit([{ caller, uri, onUpdated }])
   }
 
   /** @throws as `call` */

@@ -134,8 +134,11 @@ export class CallerSessions {
     )
   }
 
-  /** @throws what `UpstreamClient.request` throws, or JsonRpcError for too many; then nothing is subscribed */
-  async subscribe(caller: Caller, uri: string, onUpdated: (uri: string) => void): Promise<void> {
+  /**
+   * Resolves with `false` where the caller has gone meanwhile.
+   * @throws what `UpstreamClient.request` throws, or JsonRpcError for too many; then nothing is subscribed
+   */
+  async subscribe(caller: Caller, uri: string, onUpdated: (uri: string) => void): Promise<boolean> {
     const key = this.#keyOf(caller)
     const { callers, subscriptions, asked } = this.#use(key, caller)
     if ((this.#followed.get(caller.key) ?? 0) >= MAX_FOLLOWED) throw TOO_MANY
@@ -147,12 +150,12 @@ export class CallerSessions {
         () => asked.delete(asking),
       )
     }
-    // Meanwhile the caller may have gone, and its session with it.
-    if (!callers.has(caller.key)) return
+    if (!callers.has(caller.key)) return false
     const listeners = subscriptions.get(uri) ?? new Map<string, (uri: string) => void>()
     if (!listeners.has(caller.key)) this.#count(caller.key, 1)
     listeners.set(caller.key, onUpdated)
     subscriptions.set(uri, listeners)
+    return true
   }
 
   /** @throws what `UpstreamClient.request` throws */

@@ -17,7 +17,7 @@ export interface InheritanceOptions {
   /** Resolves once the server is there. Rejects where it is away. */
   readonly connected: () => Promise<unknown>
   /** @throws JsonRpcError where the server will not have it, anything else where it is worth another try */
-  readonly follow: (followed: Followed) => Promise<void>
+  readonly follow: (followed: Followed) => Promise<unknown>
   /** Never rejects. */
   readonly unfollow: (followed: Followed) => Promise<void>
   /** Aborted when nothing is followed any more. */

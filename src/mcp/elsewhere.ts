@@ -185,8 +185,10 @@ export class Elsewhere {
     if (message.kind !== 'request') return undefined
     const { id } = message
     if (OF_STREAMS.has(method)) {
-      // It listens here as long as its home is away; else nobody would hear of changes from here.
-      return session.isHeard ? undefined : { place: home, id, otherwise: 'ends the session' }
+      // Nobody would hear of changes from here, unless it listens here, as long as its home is away.
+      if (!session.isHeard) return { place: home, id, otherwise: 'ends the session' }
+      if (method === 'resources/unsubscribe') void this.#tellHome(home, asked(visit))
+      return undefined
     }
     if (!CALLS.has(method)) return undefined
     const server = visit.server.with(session.chosen.choice)
