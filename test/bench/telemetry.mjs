@@ -7,12 +7,14 @@ import { cpuSeconds } from './machine.mjs'
 import { requestBytes } from './requests.mjs'
 
 const CONNECTIONS = 32
+/** Equal processes differ by a tenth from each other, as long as they run: by how their code and tables happen to lie. */
+const COUPLES = 4
 /** Of two that are near each other; what else the machine does comes and goes within seconds. */
-const PAIRS = 24
+const PAIRS = 48
 const PAIR_SECONDS = 0.5
 /** What telling takes is compiled later than the rest, as it is less of a call. */
-const WARM_ROUNDS = 4
-const WARM_SECONDS = 3
+const WARM_ROUNDS = 3
+const WARM_SECONDS = 2
 const SHARES = [0.25, 0.5, 0.75]
 
 export async function compareTelemetry(backend) {
@@ -21,22 +23,29 @@ export async function compareTelemetry(backend) {
   }).listen(0, '127.0.0.1')
   await once(collector, 'listening')
   const endpoint = `http://127.0.0.1:${collector.address().port}`
-  const off = await contender(backend, { admin: false, telemetry: { accessLog: false } })
-  const on = await contender(backend, {
+  const silent = { admin: false, telemetry: { accessLog: false } }
+  const telling = {
     telemetry: { accessLog: true, otlp: { endpoint }, traces: { sampler: 0.01 } },
-  })
+  }
+  const couples = []
+  for (let count = 0; count < COUPLES; count++) {
+    couples.push([await contender(backend, silent), await contender(backend, telling)])
+  }
   for (let round = 0; round < WARM_ROUNDS; round++) {
-    for (const it of [off, on]) await load(it.port, it.requests, WARM_SECONDS)
+    for (const it of couples.flat()) await load(it.port, it.requests, WARM_SECONDS)
   }
   const pairs = []
   for (let pair = 0; pair < PAIRS; pair++) {
+    // Each with each of the others.
+    const off = couples[pair % COUPLES][0]
+    const on = couples[Math.floor(pair / COUPLES) % COUPLES][1]
     const samples = new Map()
     // Neither is always the first.
     for (const it of pair % 2 === 0 ? [off, on] : [on, off]) samples.set(it, await sample(it))
-    const [without, telling] = [samples.get(off), samples.get(on)]
-    pairs.push({ wall: telling.rate / without.rate, cpu: without.cpu / telling.cpu })
+    const [without, told] = [samples.get(off), samples.get(on)]
+    pairs.push({ wall: told.rate / without.rate, cpu: without.cpu / told.cpu })
   }
-  for (const it of [off, on]) await it.stop()
+  for (const it of couples.flat()) await it.stop()
   collector.close()
   const quartiles = (field) => {
     const sorted = pairs.map((it) => it[field]).toSorted((one, other) => one - other)
