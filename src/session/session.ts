@@ -171,7 +171,7 @@ export class Session {
   /** Ends what is open and cancels what is running. */
   close(): void {
     this.#closed = true
-    for (const { cancellation } of [...this.#inFlight]) cancellation.cancel()
+    for (const { cancellation } of this.#inFlight.slice()) cancellation.cancel()
     this.#endStreams()
     this.whenClosed()
   }
