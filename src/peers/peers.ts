@@ -176,7 +176,8 @@ export class Peers {
     const until = performance.now() + deadlineMs
     while (this.#given > 0 && performance.now() < until) await sleep(IDLE_SWEEP_MS)
     this.#serve = undefined
-    const cut = setTimeout(() => this.#server.closeAllConnections(), until - performance.now())
+    const leftMs = Math.max(0, until - performance.now())
+    const cut = setTimeout(() => this.#server.closeAllConnections(), leftMs)
     const sweep = setInterval(() => this.#server.closeIdleConnections(), IDLE_SWEEP_MS)
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
     clearTimeout(cut)
