@@ -7,8 +7,7 @@ import type { Backend, JsonObject, ListKind, TargetName } from '../backends/inde
 import { idOf, Registry, serverNamesOf } from '../backends/index.js'
 import type { Problem, Snapshot, TargetHealth, Wanted } from '../discovery/index.js'
 import { Discovery, EMPTY_SNAPSHOT } from '../discovery/index.js'
-import type { CatalogKeeper } from '../federation/index.js'
-import type { StateSealer } from '../federation/index.js'
+import type { CatalogKeeper, StateSealer } from '../federation/index.js'
 import { Federation, placeOfState } from '../federation/index.js'
 import { Access } from './auth/access.js'
 import { Attributes } from './attributes/attributes.js'
@@ -296,7 +295,6 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     onCallerGone: (key) => registry.release(key),
     tokens,
     elsewhere,
-    sealedPlace: peers?.sealedPlace,
     bodyLimits,
     overload,
     serverOf: (name) => {

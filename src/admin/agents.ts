@@ -9,6 +9,8 @@ import { TupleCache } from '../telemetry/tuple-cache.js'
 const MAX_AGENTS = 500
 /** Of each; what comes after is one entry. */
 const MAX_USES = 100
+/** Of all of them together, and then found anew. */
+const MAX_USE_KEYS = 5_000
 const MAX_TEXT = 128
 
 interface Use {
@@ -24,7 +26,6 @@ interface Use {
 }
 
 interface Agent {
-  readonly key: string
   readonly client: Operation['client']
   readonly principal: Operation['principal']
   readonly address: string
@@ -33,13 +34,13 @@ interface Agent {
   protocolVersion: string
   lastAt: number
   readonly uses: Map<string, Use>
-  /** The same by what operations say, which need not be joined to a key for it. */
-  readonly found: TupleCache<Use>
 }
 
 export class Agents {
   readonly #agents = new LRUCache<string, Agent>({ max: MAX_AGENTS })
-  readonly #found = new TupleCache<Agent>(MAX_AGENTS)
+  /** Keys by what they are made of: joined anew for each operation, that would be most of what this costs. */
+  readonly #keys = new TupleCache<string>(MAX_AGENTS)
+  readonly #useKeys = new TupleCache<string>(MAX_USE_KEYS)
 
   add(operation: Operation): void {
     const { at, outcome, durationMs, upstreamMs, era, protocolVersion } = operation
@@ -47,7 +48,7 @@ export class Agents {
     agent.era = era
     agent.protocolVersion = protocolVersion
     agent.lastAt = at
-    const use = useOf(agent, operation)
+    const use = this.#useOf(agent, operation)
     use.count++
     use.totalMs += durationMs
     use.upstreamMs += upstreamMs
@@ -60,8 +61,6 @@ export class Agents {
   report(): object {
     const agents = [...this.#agents.values()].map(({ uses, firstAt, lastAt, ...agent }) => ({
       ...agent,
-      key: undefined,
-      found: undefined,
       firstAt: new Date(firstAt).toISOString(),
       lastAt: new Date(lastAt).toISOString(),
       ...totalsOf([...uses.values()]),
@@ -78,24 +77,15 @@ export class Agents {
   }
 
   #agentOf(operation: Operation): Agent {
-    const { client, principal, address } = operation
-    const found = this.#found.get(address, client.name, client.version, principal.id)
-    // The look puts it among those heard of last.
-    if (found !== undefined && this.#agents.get(found.key) === found) return found
-    const agent = this.#kept(operation)
-    return this.#found.set(agent, address, client.name, client.version, principal.id)
-  }
-
-  #kept({ client, principal, address, at, era, protocolVersion }: Operation): Agent {
-    const name = client.name.slice(0, MAX_TEXT)
-    const version = client.version.slice(0, MAX_TEXT)
-    // The lengths keep apart what a client may write into its name.
-    const key = `${name.length} ${version.length} ${name}${version}${principal.id} ${address}`
+    const { client, principal, address, at, era, protocolVersion } = operation
+    const { id } = principal
+    const key =
+      this.#keys.get(address, client.name, client.version, id) ??
+      this.#keys.set(agentKey(operation), address, client.name, client.version, id)
     const known = this.#agents.get(key)
     if (known !== undefined) return known
     const agent: Agent = {
-      key,
-      client: { name, version },
+      client: shownClient(operation),
       principal: { ...principal, name: principal.name.slice(0, MAX_TEXT) },
       address,
       era,
@@ -103,33 +93,43 @@ export class Agents {
       firstAt: at,
       lastAt: at,
       uses: new Map(),
-      found: new TupleCache(MAX_USES),
     }
     this.#agents.set(key, agent)
     return agent
   }
+
+  /** Names that clients make up are one, and so is what comes when there are many. */
+  #useOf({ uses }: Agent, operation: Operation): Use {
+    const { method, name, isKnownName, target } = operation
+    const shown = isKnownName || name === '' ? name : OTHER
+    const key =
+      this.#useKeys.get(shown, method, target) ??
+      this.#useKeys.set(useKey(shown, method, target), shown, method, target)
+    const isKept = uses.has(key) || uses.size < MAX_USES
+    const known = uses.get(isKept ? key : OTHER)
+    if (known !== undefined) return known
+    const use = isKept
+      ? { method: method.slice(0, MAX_TEXT), name: shown.slice(0, MAX_TEXT * 2), target }
+      : { method: OTHER, name: OTHER, target: '' }
+    const begun = { ...use, count: 0, failed: 0, denied: 0, totalMs: 0, upstreamMs: 0, lastAt: 0 }
+    uses.set(isKept ? key : OTHER, begun)
+    return begun
+  }
 }
 
-function useOf(agent: Agent, operation: Operation): Use {
-  const { method, name, isKnownName, target } = operation
-  if (!isKnownName && name !== '') return keptUse(agent, operation)
-  const found = agent.found.get(name, method, target)
-  return found ?? agent.found.set(keptUse(agent, operation), name, method, target)
+function shownClient({ client }: Operation): Operation['client'] {
+  return { name: client.name.slice(0, MAX_TEXT), version: client.version.slice(0, MAX_TEXT) }
 }
 
-/** Names that clients make up are one, and so is what comes when there are many. */
-function keptUse({ uses }: Agent, { method, name, isKnownName, target }: Operation): Use {
-  const shown = isKnownName || name === '' ? name.slice(0, MAX_TEXT * 2) : OTHER
-  const key = `${method.slice(0, MAX_TEXT)}\n${shown}\n${target}`
-  const isKept = uses.has(key) || uses.size < MAX_USES
-  const [kept, use] = isKept
-    ? [key, { method: method.slice(0, MAX_TEXT), name: shown, target }]
-    : [OTHER, { method: OTHER, name: OTHER, target: '' }]
-  const known = uses.get(kept)
-  if (known !== undefined) return known
-  const begun = { ...use, count: 0, failed: 0, denied: 0, totalMs: 0, upstreamMs: 0, lastAt: 0 }
-  uses.set(kept, begun)
-  return begun
+/** The lengths keep apart what a client may write into its name. */
+function agentKey(operation: Operation): string {
+  const { name, version } = shownClient(operation)
+  const { principal, address } = operation
+  return `${name.length} ${version.length} ${name}${version}${principal.id} ${address}`
+}
+
+function useKey(name: string, method: string, target: string): string {
+  return `${method.slice(0, MAX_TEXT)}\n${name.slice(0, MAX_TEXT * 2)}\n${target}`
 }
 
 function totalsOf(uses: readonly Use[]): object {

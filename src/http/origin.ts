@@ -7,6 +7,9 @@ export interface Origin {
   readonly isEncrypted: boolean
 }
 
+/** Of what no client sent. */
+export const NOWHERE: Origin = { address: '', isEncrypted: false }
+
 const GIVEN = Symbol('origin')
 
 type Given = IncomingMessage & { [GIVEN]?: Origin }

@@ -3,6 +3,7 @@
  * stood still: what is followed there is said there, so they go home once it can be reached again.
  */
 import { NOBODY } from '../auth/principal.js'
+import { NOWHERE } from '../http/origin.js'
 import type { PeerRequest, Peers } from '../peers/peers.js'
 
 /** How often a process is looked for that somebody waits for. */
@@ -14,7 +15,7 @@ const NOTHING: PeerRequest = {
   headers: {},
   body: undefined,
   principal: NOBODY,
-  origin: { address: '', isEncrypted: false },
+  origin: NOWHERE,
 }
 
 export class AbsentHomes {

@@ -8,8 +8,7 @@ import type { Message, RawObject, RequestId } from '../../backends/index.js'
 import { ErrorCode, errorText, JsonRpcError } from '../../backends/index.js'
 import { sendAnswer } from '../http/carried.js'
 import { NOBODY } from '../auth/principal.js'
-import type { Origin } from '../http/origin.js'
-import { originOf } from '../http/origin.js'
+import { NOWHERE, originOf } from '../http/origin.js'
 import { RefusedError } from '../http/refusal.js'
 import type { PeerOutcome, PeerRequest, Peers } from '../peers/peers.js'
 import { PeerUnreachableError } from '../peers/sending.js'
@@ -43,7 +42,6 @@ interface Errand {
   readonly otherwise?: 'fails' | 'ends the session' | undefined
 }
 
-const NOWHERE: Origin = { address: '', isEncrypted: false }
 const OF_STREAMS: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe'])
 /** What holds for the whole session, and is taken care of both here and there. */
 const OF_THE_SESSION: ReadonlySet<string> = new Set([
@@ -85,6 +83,11 @@ export class Elsewhere {
   constructor(options: ElsewhereOptions) {
     this.#options = options
     this.#absentHomes = new AbsentHomes(options.peers)
+  }
+
+  /** Where the others reach this process, sealed. */
+  get sealedPlace(): string {
+    return this.#options.peers.sealedPlace
   }
 
   /**

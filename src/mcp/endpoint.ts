@@ -45,8 +45,6 @@ export interface EndpointOptions {
   readonly variants: Variants
   /** What other processes take care of, where there may be any. */
   readonly elsewhere: Elsewhere | undefined
-  /** Where they reach this one. */
-  readonly sealedPlace: string | undefined
   /** A caller that will not come back: what servers hold for it can go. */
   readonly onCallerGone: (key: string) => void
   readonly bodyLimits: BodyLimits
@@ -174,9 +172,10 @@ export class McpEndpoint {
   async #single(message: Message, visit: Visit, bytes: number): Promise<void> {
     const { request, response, server, principal } = visit
     const { observe, bodyLimits } = this.#options
-    const begin = (of: RequestMessage): RequestObserver =>
-      visit.isTold ? UNOBSERVED : observe(of, request, server, principal, bytes)
-    const observation = message.kind === 'request' ? begin(message) : undefined
+    let observation: RequestObserver | undefined
+    if (message.kind === 'request') {
+      observation = visit.isTold ? UNOBSERVED : observe(message, request, server, principal, bytes)
+    }
     try {
       requireRoom(bodyLimits, server, message, bytes)
       const version = request.headers['mcp-protocol-version']

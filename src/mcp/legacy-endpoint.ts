@@ -31,7 +31,7 @@ import { serverIn, toldOfLists } from './served.js'
 import type { Terms } from './terms.js'
 import { requireScopes } from './terms.js'
 
-/** As long as a message of a server's may be. */
+/** Of what one process has to say to another; more is not said. */
 const MAX_SAID_BYTES = 16 * 1024 * 1024
 const BATCH_VERSION = '2025-03-26'
 /** Clients from this revision on know an event without data. Revisions are dates, so they compare as text. */
@@ -288,7 +288,7 @@ export class LegacyEndpoint {
     if (streams === undefined) {
       streams = new ResumableStreams(
         session.seed.protocolVersion >= PRIMED_SINCE,
-        this.#options.sealedPlace,
+        this.#options.elsewhere?.sealedPlace,
         this.#budget,
       )
       this.#streams.set(session, streams)

@@ -9,12 +9,12 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Agent, createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Principal } from '../auth/principal.js'
 import { urlHost } from '../http/admin-listener.js'
 import { carried } from '../http/carried.js'
+import { ownPort } from '../http/entrance.js'
 import type { Origin } from '../http/origin.js'
 import { derivedKey, Sealer } from '../session/sealing.js'
 import type { Sent } from './sending.js'
@@ -35,14 +35,10 @@ export interface PeerRequest {
   readonly isTold?: boolean
 }
 
-export interface PeerVisit extends Pick<PeerRequest, 'isTold'> {
-  readonly name: string
-  readonly principal: Principal
-  readonly origin: Origin
-}
+export type PeerVisit = Pick<PeerRequest, 'name' | 'principal' | 'origin' | 'isTold'>
 
 /** What is said of a request beside what the client said. */
-type Said = Omit<PeerVisit, 'name'> & Pick<PeerRequest, 'isOwed'>
+type Said = Pick<PeerRequest, 'principal' | 'origin' | 'isOwed' | 'isTold'>
 
 /** What became of something that was given away. */
 export const PEER_OUTCOMES = ['answered', 'unreachable'] as const
@@ -92,11 +88,15 @@ export class Peers {
   /** What is being answered. */
   #given = 0
 
-  private constructor(server: Server, place: string, keys: readonly Buffer[]) {
-    const [first] = keys.map(sharedKey)
+  private constructor(
+    server: Server,
+    place: string,
+    sealer: Sealer,
+    [first]: readonly SharedKey[],
+  ) {
     this.#server = server
     this.place = place
-    this.#sealer = new Sealer(keys, 'place')
+    this.#sealer = sealer
     this.sealedPlace = this.#sealer.sealAlike(place)
     const ours = {
       ...TLS,
@@ -123,12 +123,9 @@ export class Peers {
       handshakeTimeout: HANDSHAKE_MS,
       pskCallback: (_, identity) => shared.find((it) => it.identity === identity)?.psk ?? null,
     })
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(port, host, resolve)
-    })
-    const { port: at } = server.address() as AddressInfo
-    return new Peers(server, `${urlHost(host)}:${at}`, keys)
+    const entrance = await ownPort(server, host, port)
+    const place = `${urlHost(host)}:${entrance.port}`
+    return new Peers(server, place, new Sealer(keys, 'place'), shared)
   }
 
   /** The place that another process has sealed; `undefined` for what none has. */

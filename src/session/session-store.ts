@@ -36,9 +36,7 @@ export class SessionStore {
   readonly #sweep: NodeJS.Timeout
   #renamed: Session | undefined
 
-  /**
-   * `place`: where other processes reach this one.
-   */
+  /** `place`: where other processes reach this one. */
   constructor(
     settings: SessionSettings,
     keys: readonly Buffer[],
