@@ -124,9 +124,9 @@ async function close(
   unused: ReadonlyMap<Socket | string, Unused>,
   deadlineMs: number,
 ): Promise<void> {
-  await entrance.lastTaken()
+  await entrance.shut()
   const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
-  const closed = entrance.close()
+  const closed = entrance.left()
   const sweep = setInterval(() => {
     // After all that has come has been read, for a request on its way to an idle connection would be lost with it.
     setImmediate(() => server.closeIdleConnections())

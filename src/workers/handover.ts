@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer } from 'node:net'
-import { backlogTaken } from '../http/entrance.js'
+import { closeUnawaited } from '../http/entrance.js'
 
 export interface Receiver {
   give(connection: Socket): void
@@ -63,8 +63,7 @@ export class Handover {
 
   /** Takes no new connections; resolves when all that were taken are with workers. */
   async close(): Promise<void> {
-    await backlogTaken(this.#server)
-    this.#server.close()
+    await closeUnawaited(this.#server)
     const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve))
     this.#next()
     await empty

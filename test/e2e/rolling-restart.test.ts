@@ -9,6 +9,7 @@ import type { Outcome } from '../support/marked-load.js'
 import { startLoad } from '../support/marked-load.js'
 import { startModern } from '../support/modern-upstream.js'
 import { hasNginx, startNginx } from '../support/nginx.js'
+import { get } from '../support/raw-client.js'
 import { connectV1 } from '../support/sdk-clients.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
@@ -19,6 +20,8 @@ const REPLICAS = 3
 const KEPT_CONNECTIONS = 32
 /** In which nginx learns that the other side of a connection is gone. */
 const NOTICED_MS = 250
+/** From when a listener is closed, which breaks connections that have just been made, to the end of its process. */
+const MOMENT_MS = 2_000
 
 const child = {
   command: process.execPath,
@@ -68,17 +71,28 @@ async function world() {
     marks,
     urls: balancers.map((it) => it.url),
     /** Ends one after the other, and starts it again at its address. */
-    inTurn: async (end: (gateway: SpawnedGateway) => Promise<unknown>): Promise<void> => {
+    inTurn: async (
+      end: (gateway: SpawnedGateway, index: number) => Promise<unknown>,
+    ): Promise<void> => {
       for (const [index, port] of ports.entries()) {
         const old = gateways[index]
         if (old === undefined) throw new TypeError('there is one at each port')
-        await end(old)
+        await end(old, index)
         await old[Symbol.asyncDispose]()
         gateways[index] = await start(port)
+        for (const it of balancers) await it.putBack(index)
       }
     },
+    /** Tells one to stop, and no longer gives it requests as soon as it says that it is not ready; resolves when it has ended. */
+    takeOutAndStop: async (gateway: SpawnedGateway, index: number): Promise<void> => {
+      const stopped = gateway.stop()
+      const readyz = gateway.url.replace('/mcp', '/readyz')
+      await waitUntil(async () => (await get(readyz)).status === 503, 'the gateway to stop')
+      for (const it of balancers) await it.takeOut(index)
+      await stopped
+    },
     [Symbol.asyncDispose]: async () => {
-      for (const it of [...balancers, ...gateways]) await it[Symbol.asyncDispose]()
+      await Promise.all([...balancers, ...gateways].map((it) => it[Symbol.asyncDispose]()))
       await modern[Symbol.asyncDispose]()
       await legacy[Symbol.asyncDispose]()
     },
@@ -103,7 +117,7 @@ describe.skipIf(!hasNginx)('three replicas behind nginx (skipped where nginx is 
     let told = 0
     listening.setNotificationHandler(ToolListChangedNotificationSchema, () => void told++)
     await using load = await startLoad(it.urls, TOOLS, PACE)
-    await it.inTurn((gateway) => gateway.stop())
+    await it.inTurn(it.takeOutAndStop)
     await load.stop()
     report('rolling restart', load.outcomes)
     expect(failed(load.outcomes)).toEqual([])
@@ -112,6 +126,25 @@ describe.skipIf(!hasNginx)('three replicas behind nginx (skipped where nginx is 
     it.legacy.lists.tools = []
     await it.legacy.notifyListChanged('tools')
     await waitUntil(() => told > before, 'the change to be told')
+  }, 60_000)
+
+  it('are restarted one by one where nginx learns of it by refusals: none fails but what comes in the very moment, and nothing is called twice', async () => {
+    await using it = await world()
+    await using load = await startLoad(it.urls, TOOLS, PACE)
+    const exits: number[] = []
+    await it.inTurn(async (gateway) => {
+      await gateway.stop()
+      exits.push(performance.now())
+    })
+    await load.stop()
+    report('rolling restart without readiness', load.outcomes)
+    const failures = failed(load.outcomes)
+    for (const { endedAt, failure } of failures) {
+      expect(failure).toContain('502 Bad Gateway')
+      expect(exits.some((at) => endedAt < at && at < endedAt + MOMENT_MS)).toBe(true)
+    }
+    expect(failures.length).toBeLessThanOrEqual(REPLICAS)
+    expect(it.marks.twice).toEqual([])
   }, 60_000)
 
   it('are killed one by one: what fails is what ran there, nothing is called twice, and clients go on', async () => {

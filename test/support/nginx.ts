@@ -12,6 +12,9 @@ export const hasNginx = spawnSync('nginx', ['-v']).status === 0
 
 export interface Nginx extends AsyncDisposable {
   readonly url: string
+  /** No more requests for one of the servers, as of those that a balancer finds not ready, until it is put back; it takes turns. */
+  takeOut(server: number): Promise<void>
+  putBack(server: number): Promise<void>
 }
 
 /**
@@ -28,8 +31,16 @@ export async function startNginx(
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (it) => `${it}_temp_path ${folder}/${it};`,
   )
-  // With max_fails nginx takes them all for dead where they die in turn faster than it forgives, and answers 502 itself.
-  const servers = ports.map((it) => `server 127.0.0.1:${it} max_fails=0;`)
+  const upstream = (name: string, those: readonly number[]): string => `
+  upstream ${name} {
+    ${balance === 'sessions' ? 'hash $affinity consistent;' : ''}
+    ${those.map((it) => `server 127.0.0.1:${it} max_fails=0;`).join('\n    ')}
+    ${keepAlive === 0 ? '' : `keepalive ${keepAlive}; keepalive_timeout 1s;`}
+  }`
+  // Its free edition looks at no server's health, but at each request for a file that says it; reading its settings again
+  // would end connections of clients.
+  const flag = (server: number): string => join(folder, `out-${server}`)
+  const without = ports.map((own) => ports.filter((it) => it !== own))
   await writeFile(
     join(folder, 'nginx.conf'),
     `
@@ -43,15 +54,15 @@ http {
   access_log off;
   ${temporary.join('\n  ')}
   map $http_mcp_session_id $affinity { default $http_mcp_session_id; "" $request_id; }
-  upstream junctions {
-    ${balance === 'sessions' ? 'hash $affinity consistent;' : ''}
-    ${servers.join('\n    ')}
-    ${keepAlive === 0 ? '' : `keepalive ${keepAlive}; keepalive_timeout 1s;`}
-  }
+  # With max_fails it takes them all for dead where they die in turn faster than it forgives, and answers 502 itself.
+  ${upstream('junctions', ports)}
+  ${without.map((others, index) => (others.length > 0 ? upstream(`without_${index}`, others) : '')).join('')}
   server {
     listen 127.0.0.1:${port};
     location / {
-      proxy_pass http://junctions;
+      set $upstream junctions;
+      ${without.map((_, index) => `if (-f ${flag(index)}) { set $upstream without_${index}; }`).join('\n      ')}
+      proxy_pass http://$upstream;
       proxy_http_version 1.1;
       proxy_set_header Host $http_host;
       proxy_set_header Connection "${keepAlive === 0 ? 'close' : ''}";
@@ -75,6 +86,8 @@ http {
   }, 'nginx to listen')
   return {
     url: `http://127.0.0.1:${port}/mcp`,
+    takeOut: (server) => writeFile(flag(server), ''),
+    putBack: (server) => rm(flag(server), { force: true }),
     [Symbol.asyncDispose]: async () => {
       const exited = once(child, 'exit')
       child.kill('SIGTERM')

@@ -50,6 +50,20 @@ describe('a request that does not arrive', () => {
   })
 })
 
+describe('a listener that is closed', () => {
+  it('serves all who were waiting to be taken in, and no others', async () => {
+    const app = new Hono().get('/', (c) => c.text('served'))
+    const listener = await listen(app, '127.0.0.1', 0)
+    const text = 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'
+    // The system has connected them before the listener hears of the first.
+    const answers = Array.from({ length: 50 }, () => sendPart(listener.port, text))
+    const closed = listener.close(5_000)
+    for (const answer of await Promise.all(answers)) expect(answer).toMatch(/served$/)
+    await closed
+    await expect(sendPart(listener.port, text)).rejects.toThrow('ECONNREFUSED')
+  })
+})
+
 describe('a listener with a certificate that is closed', () => {
   it('lets what runs finish, and cuts connections that nothing came on', async () => {
     await using authority = await Authority.create()
