@@ -136,7 +136,7 @@ export class Observation implements RequestObserver, CallWatcher, AskingListener
       request.headers,
       observatory.allowsBaggage(),
     )
-    this.#trace = tracing?.begin(message, this.#remote)
+    this.#trace = tracing?.begin(this.#remote, this.#at - this.#startedAt)
   }
 
   get watcher(): CallWatcher {
@@ -156,7 +156,7 @@ export class Observation implements RequestObserver, CallWatcher, AskingListener
   asks(target: Target, protocolVersion: string, { method, params }: Requested): Asking {
     this.#target = target.name
     this.#variant = target.variant ?? ''
-    const trace = this.#trace?.beginUpstream(target, protocolVersion, method, params)
+    const trace = this.#trace?.beginUpstream()
     return new UpstreamAsking(this, target, protocolVersion, method, params, trace)
   }
 
@@ -193,7 +193,9 @@ export class Observation implements RequestObserver, CallWatcher, AskingListener
 
   /** Makes the record, once the answer is on its way. */
   finish(): void {
-    this.#observatory.operations.record(this.#operation())
+    const operation = this.#operation()
+    this.#observatory.operations.record(operation)
+    this.#trace?.end(operation, this.#message.id)
   }
 
   #end(outcome: Outcome, errorType: string, answer: MessageText): void {
@@ -206,7 +208,6 @@ export class Observation implements RequestObserver, CallWatcher, AskingListener
     this.#bytesOut = byteLengthOf(answer)
     // A connection that has been closed has none.
     this.#address = this.#terms?.address ?? addressOf(this.#request)
-    this.#trace?.end(this.#operation(), this.#message.id)
     afterwards.add(this)
   }
 

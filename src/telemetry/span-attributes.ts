@@ -31,6 +31,7 @@ export function upstreamAttributes(
   target: Target,
   protocolVersion: string,
   method: string,
+  name: string,
 ): Attributes {
   return {
     'mcp.method.name': method,
@@ -38,6 +39,7 @@ export function upstreamAttributes(
     'mcp_junction.target': target.name,
     ...(target.variant === undefined ? {} : { 'mcp_junction.variant': target.variant }),
     ...(method === 'tools/call' ? { 'gen_ai.operation.name': 'execute_tool' } : {}),
+    ...(name === '' ? {} : { [nameAttribute(method)]: name }),
     ...networkOf(target),
   }
 }

@@ -1,45 +1,35 @@
 /**
  * Spans: SERVER for each request of a client's, CLIENT for each server that is asked in the course of it. Whether a
- * request is sampled is decided before anything of OpenTelemetry's is made for it: most are not.
+ * request is sampled is decided before anything is made for it: most are not.
  */
-import type { Attributes, Link, Span, Tracer } from '@opentelemetry/api'
-import {
-  createTraceState,
-  ROOT_CONTEXT,
-  SpanKind,
-  SpanStatusCode,
-  trace as api,
-} from '@opentelemetry/api'
+import type { Attributes } from '@opentelemetry/api'
+import { SpanKind } from '@opentelemetry/api'
 import type { Resource } from '@opentelemetry/resources'
-import type { SpanExporter } from '@opentelemetry/sdk-trace-base'
-import {
-  AlwaysOnSampler,
-  BasicTracerProvider,
-  BatchSpanProcessor,
-} from '@opentelemetry/sdk-trace-base'
-import type {
-  JsonValue,
-  RawObject,
-  RequestId,
-  RequestMessage,
-  Target,
-  TraceContext,
-} from '../../backends/index.js'
+import type { SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { BatchSpanProcessor, RandomIdGenerator } from '@opentelemetry/sdk-trace-base'
+import type { JsonValue, RawObject, RequestId, TraceContext } from '../../backends/index.js'
 import { VERSION } from '../version.js'
 import type { Operation } from './operations.js'
 import type { TraceSettings } from './settings.js'
 import { spanContent } from './span-content.js'
 import { serverAttributes, upstreamAttributes } from './span-attributes.js'
+import type { SpanContent, SpanIdentity, SpanOrigin, SpanTimes } from './spans.js'
+import { FinishedSpan } from './spans.js'
 import type { RemoteContext, RemoteContexts } from './trace-context.js'
 import { traceparentOf } from './trace-context.js'
 import type { UpstreamOperation } from './upstream-operation.js'
 
+/** Takes a span that is over; `describe` is called when it is sent. */
+type EndSpan = (identity: SpanIdentity, times: SpanTimes, describe: () => SpanContent) => void
+
 /** Makes what spans show of arguments and results; absent where they show none. */
 type Content = ((value: JsonValue | undefined) => string) | undefined
 
+const ids = new RandomIdGenerator()
+
 export class Tracing {
-  readonly #provider: BasicTracerProvider
-  readonly #tracer: Tracer
+  readonly #origin: SpanOrigin
+  readonly #processor: SpanProcessor
   readonly #shown: (value: JsonValue | undefined) => string
   #settings: TraceSettings
 
@@ -52,13 +42,8 @@ export class Tracing {
   ) {
     this.#settings = settings
     this.#shown = (value) => spanContent(value, redact)
-    this.#provider = new BasicTracerProvider({
-      resource,
-      // Nothing comes here that has not been chosen.
-      sampler: new AlwaysOnSampler(),
-      spanProcessors: [new BatchSpanProcessor(exporter)],
-    })
-    this.#tracer = this.#provider.getTracer('mcp-junction', VERSION)
+    this.#origin = { resource, instrumentationScope: { name: 'mcp-junction', version: VERSION } }
+    this.#processor = new BatchSpanProcessor(exporter)
   }
 
   /** For requests to come. */
@@ -68,111 +53,124 @@ export class Tracing {
 
   /**
    * `undefined` where the request is not sampled: then we have no part in its trace, and nothing is made for it. Servers
-   * are told what the client said, or nothing.
+   * are told what the client said, or nothing. `epoch` is when `performance.now` was 0.
    */
-  begin({ method }: RequestMessage, remote: RemoteContexts | undefined): ServerTrace | undefined {
-    const parent = remote?.parent
-    if (!isSampled(this.#settings, parent)) return undefined
-    const other = remote?.other
-    const links: Link[] = other === undefined ? [] : [{ context: spanContextOf(other) }]
-    const context =
-      parent === undefined ? ROOT_CONTEXT : api.setSpanContext(ROOT_CONTEXT, spanContextOf(parent))
-    const span = this.#tracer.startSpan(method, { kind: SpanKind.SERVER, links }, context)
-    return new ServerTrace(parent, span, this.#tracer, this.#content())
+  begin(remote: RemoteContexts | undefined, epoch: number): ServerTrace | undefined {
+    if (!isSampled(this.#settings, remote?.parent)) return undefined
+    const content = this.#settings.content ? this.#shown : undefined
+    return new ServerTrace(remote, epoch, content, this.#end)
   }
 
-  #content(): Content {
-    return this.#settings.content ? this.#shown : undefined
+  readonly #end: EndSpan = (identity, times, describe) => {
+    this.#processor.onEnd(new FinishedSpan(this.#origin, identity, times, describe))
   }
 
   /** Sends what has not been sent. */
   async close(): Promise<void> {
-    await this.#provider.shutdown()
+    await this.#processor.shutdown()
   }
 }
 
 /** The part of a trace that one request is. */
 export class ServerTrace {
   readonly traceId: string
-  readonly spanId: string
-  readonly #parent: RemoteContext | undefined
-  readonly #span: Span
-  readonly #tracer: Tracer
+  readonly spanId = ids.generateSpanId()
+  readonly #remote: RemoteContexts | undefined
+  readonly #epoch: number
   readonly #content: Content
+  readonly #end: EndSpan
 
-  constructor(parent: RemoteContext | undefined, span: Span, tracer: Tracer, content: Content) {
-    this.#parent = parent
-    this.#span = span
-    this.#tracer = tracer
+  constructor(remote: RemoteContexts | undefined, epoch: number, content: Content, end: EndSpan) {
+    this.traceId = remote?.parent.traceId ?? ids.generateTraceId()
+    this.#remote = remote
+    this.#epoch = epoch
     this.#content = content
-    const own = span.spanContext()
-    this.traceId = own.traceId
-    this.spanId = own.spanId
+    this.#end = end
   }
 
-  beginUpstream(
-    target: Target,
-    protocolVersion: string,
-    method: string,
-    params: RawObject,
-  ): UpstreamTrace {
-    const { tracestate, baggage } = this.#parent ?? {}
-    const attributes: Attributes = upstreamAttributes(target, protocolVersion, method)
-    if (this.#content !== undefined && method === 'tools/call') {
-      attributes['gen_ai.tool.call.arguments'] = this.#content(params.value['arguments'])
+  beginUpstream(): UpstreamTrace {
+    const { tracestate, baggage } = this.#remote?.parent ?? {}
+    const identity: SpanIdentity = {
+      kind: SpanKind.CLIENT,
+      traceId: this.traceId,
+      spanId: ids.generateSpanId(),
+      tracestate,
+      parentSpanId: this.spanId,
+      isParentRemote: false,
+      other: undefined,
     }
-    const context = api.setSpan(ROOT_CONTEXT, this.#span)
-    const span = this.#tracer.startSpan(method, { kind: SpanKind.CLIENT, attributes }, context)
-    const traceparent = traceparentOf(this.traceId, span.spanContext().spanId, true)
-    return new UpstreamTrace({ traceparent, tracestate, baggage }, span, this.#content)
+    return new UpstreamTrace(identity, baggage, this.#epoch, this.#content, this.#end)
   }
 
   end(operation: Operation, id: RequestId): void {
-    const span = this.#span
-    const { method, name, isKnownName, errorType } = operation
+    const { parent, other } = this.#remote ?? {}
+    const identity: SpanIdentity = {
+      kind: SpanKind.SERVER,
+      traceId: this.traceId,
+      spanId: this.spanId,
+      tracestate: parent?.tracestate,
+      parentSpanId: parent?.spanId ?? '',
+      isParentRemote: true,
+      other,
+    }
+    const { at: startedAt, durationMs, method, name, isKnownName, errorType } = operation
     // What clients make up is in no list that anybody goes through.
-    if (isKnownName && !method.startsWith('resources/')) span.updateName(`${method} ${name}`)
-    span.setAttributes(serverAttributes(operation, id))
-    if (errorType !== '') span.setStatus({ code: SpanStatusCode.ERROR })
-    span.end()
+    const isNamed = isKnownName && !method.startsWith('resources/')
+    this.#end(identity, { startedAt, durationMs }, () => ({
+      name: isNamed ? `${method} ${name}` : method,
+      attributes: serverAttributes(operation, id),
+      isError: errorType !== '',
+    }))
   }
 }
 
 export class UpstreamTrace {
+  /** What the server is told. */
   readonly trace: TraceContext
-  readonly #span: Span
+  readonly #identity: SpanIdentity
+  readonly #epoch: number
   readonly #content: Content
+  readonly #end: EndSpan
+  #shown: Attributes = {}
 
-  constructor(trace: TraceContext, span: Span, content: Content) {
-    this.trace = trace
-    this.#span = span
+  constructor(
+    identity: SpanIdentity,
+    baggage: string | undefined,
+    epoch: number,
+    content: Content,
+    end: EndSpan,
+  ) {
+    const { traceId, spanId, tracestate } = identity
+    this.trace = { traceparent: traceparentOf(traceId, spanId, true), tracestate, baggage }
+    this.#identity = identity
+    this.#epoch = epoch
     this.#content = content
+    this.#end = end
   }
 
-  end({ method, name, errorType }: UpstreamOperation, result: RawObject | undefined): void {
-    const span = this.#span
-    if (name !== '') {
-      span.updateName(`${method} ${name}`)
-      span.setAttribute(method === 'prompts/get' ? 'gen_ai.prompt.name' : 'gen_ai.tool.name', name)
+  /** What was asked and answered may be shown, if settings say so. */
+  exchanged(method: string, params: RawObject, result: RawObject | undefined): void {
+    if (this.#content === undefined || method !== 'tools/call') return
+    this.#shown = {
+      'gen_ai.tool.call.arguments': this.#content(params.value['arguments']),
+      ...(result && { 'gen_ai.tool.call.result': this.#content(result.value) }),
     }
-    if (result !== undefined && this.#content !== undefined && method === 'tools/call') {
-      span.setAttribute('gen_ai.tool.call.result', this.#content(result.value))
-    }
-    if (errorType !== '') {
-      span.setAttribute('error.type', errorType)
-      span.setStatus({ code: SpanStatusCode.ERROR })
-    }
-    span.end()
   }
-}
 
-function spanContextOf({ traceId, spanId, isSampled: sampled, tracestate }: RemoteContext) {
-  return {
-    traceId,
-    spanId,
-    traceFlags: sampled ? 1 : 0,
-    isRemote: true,
-    ...(tracestate === undefined ? {} : { traceState: createTraceState(tracestate) }),
+  /** `startedAt` as `performance.now` has it. */
+  end(operation: UpstreamOperation, startedAt: number): void {
+    // Not the operation itself, which holds on to the whole request.
+    const { target, protocolVersion, method, name, errorType, durationMs } = operation
+    const shown = this.#shown
+    this.#end(this.#identity, { startedAt: this.#epoch + startedAt, durationMs }, () => ({
+      name: name === '' ? method : `${method} ${name}`,
+      attributes: {
+        ...upstreamAttributes(target, protocolVersion, method, name),
+        ...shown,
+        ...(errorType === '' ? {} : { 'error.type': errorType }),
+      },
+      isError: errorType !== '',
+    }))
   }
 }
 

@@ -67,13 +67,14 @@ export class UpstreamAsking implements Asking, UpstreamOperation, Remaining {
   }
 
   finish(): void {
+    this.#own?.end(this, this.#startedAt)
     this.#listener.onUpstream(this)
   }
 
   #end(errorType: string, result: RawObject | undefined): void {
     this.#durationMs = performance.now() - this.#startedAt
     this.#errorType = errorType
-    this.#own?.end(this, result)
+    this.#own?.exchanged(this.method, this.#params, result)
     this.#listener.asked(this)
   }
 }

@@ -64,6 +64,7 @@ describe('a trace', () => {
     'goes from the agent through the gateway to servers of both eras, over %s',
     async (protocol) => {
       await using collector = await startCollector()
+      const begunAt = Date.now()
       {
         await using it = await world({}, collector, { protocol })
         const session = await openSession(it.gateway.url)
@@ -101,6 +102,17 @@ describe('a trace', () => {
             parentSpanId: server.spanId,
           })
           expect(told).toBe(`00-${TRACE}-${upstream?.spanId}-01`)
+          const [vendor, times] = [target === 'old' ? 'vendor=1' : '', [upstream, server]]
+          expect(times.map((span) => span?.tracestate)).toEqual([vendor, vendor])
+          const inOrder = [
+            begunAt,
+            server.startedAt,
+            upstream?.startedAt ?? NaN,
+            upstream?.endedAt ?? NaN,
+            server.endedAt,
+            Date.now() + 1,
+          ]
+          expect(inOrder).toEqual(inOrder.toSorted((one, other) => one - other))
         }
       }
       const type = protocol === 'http/json' ? 'application/json' : 'application/x-protobuf'

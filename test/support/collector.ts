@@ -1,7 +1,7 @@
 /** An OpenTelemetry collector: takes traces over OTLP, as JSON or as protobuf, and keeps their spans. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { protobufSpans } from './otlp-protobuf.js'
+import { millisOf, protobufSpans } from './otlp-protobuf.js'
 import { waitUntil } from './wait-until.js'
 
 export interface CollectedSpan {
@@ -15,6 +15,11 @@ export interface CollectedSpan {
   readonly attributes: Readonly<Record<string, unknown>>
   /** Ids of the spans that it is linked to. */
   readonly links: readonly string[]
+  /** '' where there is none. */
+  readonly tracestate: string
+  /** Milliseconds since the epoch, with fractions. */
+  readonly startedAt: number
+  readonly endedAt: number
   /** 2 for an error. */
   readonly status: number
 }
@@ -74,8 +79,11 @@ interface JsonValue {
   readonly boolValue?: boolean
 }
 
-interface JsonSpan extends Omit<CollectedSpan, 'attributes' | 'links' | 'status' | 'parentSpanId'> {
+interface JsonSpan extends Pick<CollectedSpan, 'traceId' | 'spanId' | 'name' | 'kind'> {
   readonly parentSpanId?: string
+  readonly traceState?: string
+  readonly startTimeUnixNano: string
+  readonly endTimeUnixNano: string
   readonly attributes: readonly { readonly key: string; readonly value: JsonValue }[]
   readonly links: readonly { readonly spanId: string }[]
   readonly status: { readonly code?: number }
@@ -90,13 +98,18 @@ interface JsonTraces {
 function jsonSpans(body: Buffer): readonly CollectedSpan[] {
   const { resourceSpans } = JSON.parse(body.toString()) as JsonTraces
   const spans = resourceSpans.flatMap((it) => it.scopeSpans.flatMap((scope) => scope.spans))
-  return spans.map(({ attributes, links, status, parentSpanId = '', ...span }) => ({
-    ...span,
-    parentSpanId,
-    links: links.map((it) => it.spanId),
-    status: status.code ?? 0,
-    attributes: Object.fromEntries(
-      attributes.map(({ key, value }) => [key, Object.values(value)[0] as unknown]),
-    ),
-  }))
+  return spans.map(
+    ({ attributes, links, status, parentSpanId = '', traceState = '', ...span }) => ({
+      ...span,
+      parentSpanId,
+      tracestate: traceState,
+      startedAt: millisOf(BigInt(span.startTimeUnixNano)),
+      endedAt: millisOf(BigInt(span.endTimeUnixNano)),
+      links: links.map((it) => it.spanId),
+      status: status.code ?? 0,
+      attributes: Object.fromEntries(
+        attributes.map(({ key, value }) => [key, Object.values(value)[0] as unknown]),
+      ),
+    }),
+  )
 }

@@ -26,8 +26,15 @@ function spanOf(span: Buffer): CollectedSpan {
       all(span, 9).map((it) => [one(it, 1).toString(), valueOf(one(it, 2))]),
     ),
     links: all(span, 13).map((it) => one(it, 2).toString('hex')),
+    tracestate: one(span, 3).toString(),
+    startedAt: millisOf(one(span, 7).readBigUInt64LE()),
+    endedAt: millisOf(one(span, 8).readBigUInt64LE()),
     status: fieldsOf(one(span, 15)).find((it) => it.number === 3)?.varint ?? 0,
   }
+}
+
+export function millisOf(nanos: bigint): number {
+  return Number(nanos) / 1e6
 }
 
 /** Of `AnyValue`, text, truth and numbers. */
