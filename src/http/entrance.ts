@@ -7,6 +7,7 @@ import { Server as NetServer } from 'node:net'
 const LONGEST_BACKLOG_MS = 1_000
 /** A round of the event loop in which nothing else ran takes a fifth of this. */
 const SHORT_ROUND_MS = 0.1
+const IDLE_SWEEP_MS = 50
 
 /** Where another process listens for this one, and gives it connections. */
 export interface Doorway {
@@ -73,6 +74,27 @@ export function throughDoorway(server: Server, doorway: Doorway): Entrance {
       if (inside.size > 0) await left
     },
   }
+}
+
+/**
+ * Closes the connections of a server that takes no more, each as soon as nothing runs on it, and all after `deadlineMs`.
+ * Resolves when `left` does.
+ */
+export async function letGo(
+  server: Server,
+  left: Promise<void>,
+  deadlineMs: number,
+  onSweep?: () => void,
+): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
+  const sweep = setInterval(() => {
+    // After all that has come has been read, for a request on its way to an idle connection would be lost with it.
+    setImmediate(() => server.closeIdleConnections())
+    onSweep?.()
+  }, IDLE_SWEEP_MS)
+  await left
+  clearInterval(sweep)
+  clearTimeout(cut)
 }
 
 /**

@@ -8,14 +8,13 @@ import { createServer as createHttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { App } from './app.js'
 import type { Doorway, Entrance } from './entrance.js'
-import { ownPort, throughDoorway } from './entrance.js'
+import { letGo, ownPort, throughDoorway } from './entrance.js'
 import type { TlsSettings } from './settings.js'
 import type { SecureServer } from './tls.js'
 import { followTls, readTls } from './tls.js'
 
 /** Longer than the usual idle time of load balancers, so that they and not we close an idle connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
-const IDLE_SWEEP_MS = 50
 /** A client that connects sends its request at once; one that does not connects in advance. */
 const FIRST_REQUEST_MS = 500
 
@@ -125,17 +124,10 @@ async function close(
   deadlineMs: number,
 ): Promise<void> {
   await entrance.shut()
-  const cut = setTimeout(() => server.closeAllConnections(), deadlineMs)
-  const closed = entrance.left()
-  const sweep = setInterval(() => {
-    // After all that has come has been read, for a request on its way to an idle connection would be lost with it.
-    setImmediate(() => server.closeIdleConnections())
+  await letGo(server, entrance.left(), deadlineMs, () => {
     const before = performance.now() - FIRST_REQUEST_MS
     for (const { socket, since } of unused.values()) if (since < before) socket.destroy()
-  }, IDLE_SWEEP_MS)
-  await closed
-  clearInterval(sweep)
-  clearTimeout(cut)
+  })
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {

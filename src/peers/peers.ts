@@ -14,7 +14,8 @@ import { LRUCache } from 'lru-cache'
 import type { Principal } from '../auth/principal.js'
 import { urlHost } from '../http/admin-listener.js'
 import { carried } from '../http/carried.js'
-import { ownPort } from '../http/entrance.js'
+import type { Entrance } from '../http/entrance.js'
+import { letGo, ownPort } from '../http/entrance.js'
 import type { Origin } from '../http/origin.js'
 import { derivedKey, Sealer } from '../session/sealing.js'
 import type { Sent } from './sending.js'
@@ -65,7 +66,8 @@ const IDLE_MS = 15_000
 const KEEP_ALIVE_TIMEOUT_MS = 2 * IDLE_MS
 /** Whoever has a key has it at hand. */
 const HANDSHAKE_MS = 2_000
-const IDLE_SWEEP_MS = 50
+/** How often it is looked whether all has been answered. */
+const LOOK_MS = 50
 
 interface SharedKey {
   readonly identity: string
@@ -79,6 +81,7 @@ export class Peers {
   readonly sealedPlace: string
   readonly #sealer: Sealer
   readonly #server: Server
+  readonly #entrance: Entrance
   readonly #agent: Agent
   /** Each of its connections is a new one. */
   readonly #freshAgent: Agent
@@ -90,14 +93,16 @@ export class Peers {
 
   private constructor(
     server: Server,
-    place: string,
+    entrance: Entrance,
+    host: string,
     sealer: Sealer,
     [first]: readonly SharedKey[],
   ) {
     this.#server = server
-    this.place = place
+    this.#entrance = entrance
+    this.place = `${urlHost(host)}:${entrance.port}`
     this.#sealer = sealer
-    this.sealedPlace = this.#sealer.sealAlike(place)
+    this.sealedPlace = sealer.sealAlike(this.place)
     const ours = {
       ...TLS,
       pskCallback: () => first ?? null,
@@ -124,8 +129,7 @@ export class Peers {
       pskCallback: (_, identity) => shared.find((it) => it.identity === identity)?.psk ?? null,
     })
     const entrance = await ownPort(server, host, port)
-    const place = `${urlHost(host)}:${entrance.port}`
-    return new Peers(server, place, new Sealer(keys, 'place'), shared)
+    return new Peers(server, entrance, host, new Sealer(keys, 'place'), shared)
   }
 
   /** The place that another process has sealed; `undefined` for what none has. */
@@ -171,14 +175,10 @@ export class Peers {
   async close(deadlineMs: number): Promise<void> {
     this.drain()
     const until = performance.now() + deadlineMs
-    while (this.#given > 0 && performance.now() < until) await sleep(IDLE_SWEEP_MS)
+    while (this.#given > 0 && performance.now() < until) await sleep(LOOK_MS)
     this.#serve = undefined
-    const leftMs = Math.max(0, until - performance.now())
-    const cut = setTimeout(() => this.#server.closeAllConnections(), leftMs)
-    const sweep = setInterval(() => this.#server.closeIdleConnections(), IDLE_SWEEP_MS)
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    clearTimeout(cut)
-    clearInterval(sweep)
+    await this.#entrance.shut()
+    await letGo(this.#server, this.#entrance.left(), Math.max(0, until - performance.now()))
   }
 
   /** Gives nothing more to anybody. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { spawnGateway, startGateway } from '../support/gateway.js'
@@ -11,8 +11,7 @@ import { waitUntil } from '../support/wait-until.js'
 const server = (name: string, options: JsonObject = {}): JsonObject => ({
   name,
   stdio: {
-    command: process.execPath,
-    args: [fileURLToPath(new URL(`../support/stdio-servers/${name}.mjs`, import.meta.url))],
+    ...childServer(name),
     ...options,
   },
 })

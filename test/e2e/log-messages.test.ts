@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url'
+import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { startGateway } from '../support/gateway.js'
@@ -114,9 +114,8 @@ describe('log messages', () => {
   })
 
   it('of a shared child are as talkative as the most curious wants, and each hears its own', async () => {
-    const file = fileURLToPath(new URL('../support/stdio-servers/logging.mjs', import.meta.url))
     await using gateway = await startGateway({
-      targets: [{ name: 'a', stdio: { command: process.execPath, args: [file] } }],
+      targets: [{ name: 'a', stdio: childServer('logging') }],
     })
     const quiet = await openSession(gateway.url)
     const curious = await openSession(gateway.url)

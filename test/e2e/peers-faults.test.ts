@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { NOBODY } from '../../src/auth/principal.js'
+import { DOC, ELICITS, UPDATED, withDoc } from '../support/asking.js'
+import { childServer } from '../support/child-server.js'
 import { freePort } from '../support/free-port.js'
 import { spawnGateway, startGateway } from '../support/gateway.js'
 import { openSession, post } from '../support/raw-client.js'
@@ -14,30 +15,10 @@ import { startReplicas } from '../support/replicas.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { ADA, authentication } from '../support/two-principals.js'
 import { Peers } from '../../src/peers/peers.js'
-import type { Upstream } from '../support/upstream-server.js'
-import { echo, startEcho } from '../support/upstream-server.js'
+import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
-const DOC = { uri: 'demo://doc' }
-const UPDATED = 'notifications/resources/updated'
-const ELICITS = { elicitation: { form: {} } }
-const child = (name: string) => ({
-  scope: 'session',
-  command: process.execPath,
-  args: [fileURLToPath(new URL(`../support/stdio-servers/${name}.mjs`, import.meta.url))],
-})
-
-function withDoc(): Promise<Upstream> {
-  return startEcho({
-    resources: [{ ...DOC, name: 'doc' }],
-    capabilities: { resources: { subscribe: true }, logging: {} },
-    handlers: {
-      'tools/call': echo,
-      'resources/subscribe': () => ({}),
-      'resources/unsubscribe': () => ({}),
-    },
-  })
-}
+const child = (name: string) => ({ ...childServer(name), scope: 'session' })
 
 /** Two commands; the first can be stopped and go on. */
 async function spawnTwo(targets: readonly JsonObject[]) {
@@ -185,7 +166,7 @@ describe('a connection between two', () => {
 })
 
 it('a session’s stream is not opened elsewhere where its home has too many', async () => {
-  await using upstream = await withDoc()
+  await using upstream = await withDoc({ logging: {} })
   await using it = await startReplicas(2, {
     targets: [{ name: 'a', mcp: { url: upstream.url } }],
     listen: { overload: { maxStreams: 1 } },
@@ -199,7 +180,7 @@ it('a session’s stream is not opened elsewhere where its home has too many', a
 })
 
 it('says things in the order in which they were said', async () => {
-  await using upstream = await withDoc()
+  await using upstream = await withDoc({ logging: {} })
   await using it = await startReplicas(2, { targets: [{ name: 'a', mcp: { url: upstream.url } }] })
   const [home = '', other = ''] = it.urls
   const session = await openSession(home)
@@ -229,7 +210,7 @@ it('whoever connects and says nothing keeps no gateway from leaving', async () =
 
 describe('a home that stands still', () => {
   it('keeps nobody waiting, over a connection that was good before neither', async () => {
-    await using upstream = await withDoc()
+    await using upstream = await withDoc({ logging: {} })
     await using it = await spawnTwo([
       { name: 'a', mcp: { url: upstream.url } },
       { name: 'b', stdio: child('good') },
@@ -248,7 +229,7 @@ describe('a home that stands still', () => {
   })
 
   it('is noticed by whoever has a stream of it', { timeout: 120_000 }, async () => {
-    await using upstream = await withDoc()
+    await using upstream = await withDoc({ logging: {} })
     await using it = await spawnTwo([{ name: 'a', mcp: { url: upstream.url } }])
     const moved = (await openSession(it.home.url)).at(it.other.url)
     const stream = await moved.listen()
@@ -261,7 +242,7 @@ describe('a home that stands still', () => {
   })
 
   it('gets back what was served elsewhere meanwhile, and nothing is missed', async () => {
-    await using upstream = await withDoc()
+    await using upstream = await withDoc({ logging: {} })
     await using it = await spawnTwo([{ name: 'a', mcp: { url: upstream.url } }])
     const session = await openSession(it.home.url)
     const moved = session.at(it.other.url)

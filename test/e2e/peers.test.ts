@@ -2,12 +2,21 @@
 import { randomBytes } from 'node:crypto'
 import { connect } from 'node:tls'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { z } from 'zod'
 import type { JsonObject } from '../../backends/index.js'
 import { Peers } from '../../src/peers/peers.js'
 import { PeerUnreachableError } from '../../src/peers/sending.js'
+import {
+  ACCEPT,
+  asking,
+  DOC,
+  ELICITS,
+  question,
+  requestedSchema,
+  UPDATED,
+  withDoc,
+} from '../support/asking.js'
+import { childServer } from '../support/child-server.js'
 import { freePort } from '../support/free-port.js'
 import { spawnGateway, startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
@@ -21,24 +30,7 @@ import type { Handler, Upstream } from '../support/upstream-server.js'
 import { echo, startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
-const ANY = z.record(z.string(), z.unknown())
-const ELICITS = { elicitation: { form: {} } }
-const requestedSchema = { type: 'object', properties: {} } as const
-const accept = { action: 'accept', content: {} }
-const DOC = { uri: 'demo://doc' }
-const UPDATED = 'notifications/resources/updated'
-const child = (name: string) => ({
-  scope: 'session',
-  command: process.execPath,
-  args: [fileURLToPath(new URL(`../support/stdio-servers/${name}.mjs`, import.meta.url))],
-})
-const asking: Handler = async (_, { sendRequest }) => {
-  const params = { message: 'Who?', requestedSchema }
-  const answer = await sendRequest({ method: 'elicitation/create', params }, ANY)
-  return { content: [{ type: 'text', text: JSON.stringify(answer) }] }
-}
-const question = (stream: Stream): string =>
-  String(stream.messages.find((it) => it['method'] === 'elicitation/create')?.['id'])
+const child = (name: string) => ({ ...childServer(name), scope: 'session' })
 const said = (stream: Stream): string => JSON.stringify(stream.messages.at(-1))
 
 /** Three gateways: the session is at home in the first. */
@@ -47,18 +39,6 @@ async function startThree(upstream: Upstream | undefined, more: JsonObject = {})
   const it = await startReplicas(3, { targets })
   const [home = '', other = '', third = ''] = it.urls
   return { ...it, home, other, third }
-}
-
-function withDoc(): Promise<Upstream> {
-  return startEcho({
-    resources: [{ ...DOC, name: 'doc' }],
-    capabilities: { resources: { subscribe: true } },
-    handlers: {
-      'tools/call': echo,
-      'resources/subscribe': () => ({}),
-      'resources/unsubscribe': () => ({}),
-    },
-  })
 }
 
 /** Tells one step, and then waits until it is told to go on. */
@@ -245,7 +225,7 @@ describe('a question', () => {
     const session = await openSession(home, undefined, ELICITS)
     const stream = await session.at(other).begin('tools/call', { name: 'a__echo' })
     await stream.next('elicitation/create')
-    expect((await session.at(third).answer(question(stream), accept)).status).toBe(202)
+    expect((await session.at(third).answer(question(stream), ACCEPT)).status).toBe(202)
     await stream.ended
     expect(said(stream)).toContain('accept')
   })
@@ -256,7 +236,7 @@ describe('a question', () => {
     const options = { capabilities: ELICITS }
     const first = await new ModernClient(it.home).call('a__echo', {}, options)
     const { requestState = null } = first.json['result'] as JsonObject
-    const params = { name: 'a__echo', arguments: {}, requestState, inputResponses: { q1: accept } }
+    const params = { name: 'a__echo', arguments: {}, requestState, inputResponses: { q1: ACCEPT } }
     const answer = await new ModernClient(it.other).request('tools/call', params, options)
     expect(answer.text).toContain('accept')
     expect(upstream.asked('tools/call')).toHaveLength(1)

@@ -6,10 +6,10 @@ import {
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { z } from 'zod'
 import type { JsonObject } from '../../backends/index.js'
+import { ACCEPT, asking, ELICITS, question, requestedSchema } from '../support/asking.js'
+import { childServer } from '../support/child-server.js'
 import { ModernClient } from '../support/modern-client.js'
 import { startModern } from '../support/modern-upstream.js'
 import type { RawSession, Stream } from '../support/raw-client.js'
@@ -19,25 +19,9 @@ import type { Handler } from '../support/upstream-server.js'
 import { startEcho, startUpstream } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
-const ANY = z.record(z.string(), z.unknown())
-const ELICITS = { elicitation: { form: {} } }
-const requestedSchema = { type: 'object', properties: {} } as const
-const accept = { action: 'accept', content: {} }
 /** They cannot reach each other. */
 const APART = { sessions: { peers: false } }
-const question = (stream: Stream): string =>
-  String(stream.messages.find((it) => it['method'] === 'elicitation/create')?.['id'])
 const last = (stream: Stream): JsonObject | undefined => stream.messages.at(-1)
-const asking: Handler = async ({ arguments: given }, { sendRequest }) => {
-  const params = { message: JSON.stringify(given ?? null), requestedSchema }
-  const onprogress = () => undefined
-  const answer = await sendRequest({ method: 'elicitation/create', params }, ANY, { onprogress })
-  return { content: [{ type: 'text', text: JSON.stringify({ given, answer }) }] }
-}
-const stdio = (name: string) => ({
-  command: process.execPath,
-  args: [fileURLToPath(new URL(`../support/stdio-servers/${name}.mjs`, import.meta.url))],
-})
 
 /** Reports one step, and the next when the test says so; then it is done. */
 function steps() {
@@ -196,13 +180,16 @@ describe('what a server asks of a client', () => {
     const progress = { progressToken: question(running), progress: 1 }
     await moved.notify('notifications/progress', progress)
     await waitUntil(() => upstream.asked('notifications/progress').length === 1, 'the progress')
-    expect((await moved.answer(question(running), accept)).status).toBe(202)
+    expect((await moved.answer(question(running), ACCEPT)).status).toBe(202)
     await running.ended
     expect(JSON.stringify(last(running))).toContain('accept')
   })
 
   it('in a child process cannot be: the answer is refused, and reaches no other child with a question of that id', async () => {
-    await using it = await startTwo({ ...APART, targets: [{ name: 'a', stdio: stdio('asking') }] })
+    await using it = await startTwo({
+      ...APART,
+      targets: [{ name: 'a', stdio: childServer('asking') }],
+    })
     const mine = await openSession(it.here, undefined, ELICITS)
     const yours = await openSession(it.there, undefined, ELICITS)
     const [myCall, yourCall] = await Promise.all(
@@ -244,8 +231,8 @@ describe('what a server asks of a client', () => {
     const session = await openSession(it.here, undefined, ELICITS)
     const running = await session.begin('tools/call', { name: 'a__echo' })
     await running.next('elicitation/create')
-    expect((await session.at(it.there).answer(question(running), accept)).status).toBe(503)
-    expect((await session.answer(question(running), accept)).status).toBe(202)
+    expect((await session.at(it.there).answer(question(running), ACCEPT)).status).toBe(503)
+    expect((await session.answer(question(running), ACCEPT)).status).toBe(202)
     await running.ended
     expect(JSON.stringify(last(running))).toContain('accept')
   })
@@ -418,7 +405,7 @@ describe('at another replica, a client of 2026-07-28', () => {
     const first = await new ModernClient(it.here).call('a__echo', {}, options)
     const { requestState = null } = first.json['result'] as JsonObject
     const there = new ModernClient(it.there)
-    const params = { name: 'a__echo', arguments: {}, requestState, inputResponses: { q: accept } }
+    const params = { name: 'a__echo', arguments: {}, requestState, inputResponses: { q: ACCEPT } }
     const done = await there.request('tools/call', params, options)
     expect(done.text).toContain('accept')
     const notifications = { toolsListChanged: true }
@@ -437,7 +424,7 @@ describe('at another replica, a client of 2026-07-28', () => {
     const options = { capabilities: ELICITS }
     const first = await new ModernClient(it.here).call('a__echo', {}, options)
     const { requestState = null } = first.json['result'] as JsonObject
-    const params = { name: 'a__echo', arguments: {}, requestState, inputResponses: { q1: accept } }
+    const params = { name: 'a__echo', arguments: {}, requestState, inputResponses: { q1: ACCEPT } }
     const answer = await new ModernClient(it.there).request('tools/call', params, options)
     expect(answer.json).toMatchObject({ error: { code: -32602 } })
   })

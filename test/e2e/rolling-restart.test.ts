@@ -1,7 +1,7 @@
 /** Three gateways behind nginx, restarted and killed in turn under load; docs/reliability.md has the figures. */
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { randomBytes } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
+import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
 import type { GatewayConfig, SpawnedGateway } from '../support/gateway.js'
 import { spawnGateway } from '../support/gateway.js'
@@ -23,10 +23,7 @@ const NOTICED_MS = 250
 /** From when a listener is closed, which breaks connections that have just been made, to the end of its process. */
 const MOMENT_MS = 2_000
 
-const child = {
-  command: process.execPath,
-  args: [fileURLToPath(new URL('../support/stdio-servers/good.mjs', import.meta.url))],
-}
+const child = childServer('good')
 
 /** Counts how often a server got each mark: no call may be made twice. */
 class Marks {

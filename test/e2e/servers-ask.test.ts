@@ -7,7 +7,7 @@ import {
   ListRootsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { randomBytes } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
+import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { JsonObject } from '../../backends/index.js'
@@ -274,8 +274,7 @@ describe('a server that asks the client in the middle of a call', () => {
 })
 
 describe('a child process that asks', () => {
-  const file = fileURLToPath(new URL('../support/stdio-servers/asking.mjs', import.meta.url))
-  const stdio = { command: process.execPath, args: [file] }
+  const stdio = childServer('asking')
 
   it('asks the one client whose call is running, and nobody where it could be several', async () => {
     await using gateway = await startGateway({ targets: [{ name: 'a', stdio }] })

@@ -1,5 +1,5 @@
 /** Replicas behind an nginx that lets sessions stay where they are, as docs/reliability.md writes it. */
-import { fileURLToPath } from 'node:url'
+import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
 import { hasNginx, startNginx } from '../support/nginx.js'
 import { openSession } from '../support/raw-client.js'
@@ -8,10 +8,7 @@ import { startUpstream } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
 const SESSIONS = 8
-const asking = {
-  command: process.execPath,
-  args: [fileURLToPath(new URL('../support/stdio-servers/asking.mjs', import.meta.url))],
-}
+const asking = childServer('asking')
 
 describe.skipIf(!hasNginx)('sessions that stay (skipped where nginx is missing)', () => {
   it('are told of what they follow, and their answers reach the child process that asked', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { fileURLToPath } from 'node:url'
+import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { EverythingProcess } from '../support/everything-process.js'
@@ -15,10 +15,7 @@ import { waitUntil } from '../support/wait-until.js'
 
 const SESSIONS = 50
 const key = () => randomBytes(32).toString('base64')
-const stdio = {
-  command: process.execPath,
-  args: [fileURLToPath(new URL('../support/stdio-servers/good.mjs', import.meta.url))],
-}
+const stdio = childServer('good')
 
 function openSessions(url: string): Promise<RawSession[]> {
   return Promise.all(Array.from({ length: SESSIONS }, () => openSession(url)))

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { childServer } from '../support/child-server.js'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { CLI } from '../support/gateway.js'
@@ -68,8 +68,7 @@ describe('workers', () => {
     const capabilities = { resources: { subscribe: true } }
     const handlers = { 'resources/subscribe': () => ({}) }
     await using upstream = await startUpstream({ resources, capabilities, handlers })
-    const program = new URL('../support/stdio-servers/asking.mjs', import.meta.url)
-    const stdio = { command: process.execPath, args: [fileURLToPath(program)] }
+    const stdio = childServer('asking')
     const own = { ...goodChild.stdio, scope: 'session' }
     await using gateway = await spawnTwo({
       targets: [

@@ -1,5 +1,5 @@
 /** A gateway of two processes, and what it says of them. */
-import { fileURLToPath } from 'node:url'
+import { childServer } from './child-server.js'
 import type { JsonObject } from '../../backends/index.js'
 import type { GatewayConfig, SpawnedGateway } from './gateway.js'
 import { spawnGateway } from './gateway.js'
@@ -12,8 +12,7 @@ export const APART = { connection: 'close' }
 export const goodChild = {
   name: 'child',
   stdio: {
-    command: process.execPath,
-    args: [fileURLToPath(new URL('stdio-servers/good.mjs', import.meta.url))],
+    ...childServer('good'),
     scope: 'shared',
   },
 }
