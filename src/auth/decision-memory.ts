@@ -2,12 +2,11 @@
  * What rules have decided about calls: the same of the same, again and again. Fifty rules took longer than all else that a
  * call costs.
  */
-import { LRUCache } from 'lru-cache'
 import type { JsonObject } from '../../backends/index.js'
 import type { PermitItem } from '../../federation/index.js'
 import type { Outcome } from './rules.js'
 
-/** Tools times principals that are kept in mind; each takes about a kilobyte. */
+/** Tools times principals that are kept in mind, about a kilobyte each; beyond that all are forgotten. */
 const MAX_MEMOS = 10_000
 
 interface Memo<Decision> {
@@ -15,27 +14,51 @@ interface Memo<Decision> {
   readonly outcomes: (Outcome | undefined)[]
   /** Where all of them do. */
   decision: Decision | undefined
+  /** What the server says of it, which rules may look at. */
+  readonly annotations: JsonObject
 }
 
+interface Use<Decision> {
+  readonly item: PermitItem
+  readonly method: string
+  memo: Memo<Decision>
+}
+
+/** Maps of maps, whose keys are there already: one made of all parts would be put together and hashed for each call. */
 export class DecisionMemory<Decision> {
-  readonly #memos = new LRUCache<string, Memo<Decision> & { readonly annotations: JsonObject }>({
-    max: MAX_MEMOS,
-  })
+  readonly #byPrincipal = new Map<string, Map<string, Use<Decision>[]>>()
+  #size = 0
 
   /** What is known of such uses by one principal; what is written into it is remembered. */
   of(principal: string, item: PermitItem, method: string): Memo<Decision> {
-    const { kind, target, exposedName, name, annotations } = item
-    // Only the last part may hold what separates the others.
-    const key = `${principal} ${kind} ${method} ${target} ${exposedName.length} ${exposedName} ${name}`
-    const known = this.#memos.get(key)
+    const uses = this.#byPrincipal.get(principal)?.get(item.exposedName)
+    const known = uses?.find((it) => it.method === method && isSame(it.item, item))
+    if (known === undefined) return this.#begin(principal, item, method)
     // A server may say another thing of its tool today.
-    if (known?.annotations === annotations) return known
-    const memo = { outcomes: [], decision: undefined, annotations }
-    this.#memos.set(key, memo)
-    return memo
+    if (known.memo.annotations !== item.annotations) known.memo = memoOf(item)
+    return known.memo
   }
 
   clear(): void {
-    this.#memos.clear()
+    this.#byPrincipal.clear()
+    this.#size = 0
   }
+
+  #begin(principal: string, item: PermitItem, method: string): Memo<Decision> {
+    if (this.#size >= MAX_MEMOS) this.clear()
+    this.#size += 1
+    const use = { item, method, memo: memoOf<Decision>(item) }
+    const byName = this.#byPrincipal.get(principal) ?? new Map<string, Use<Decision>[]>()
+    this.#byPrincipal.set(principal, byName)
+    byName.set(item.exposedName, [...(byName.get(item.exposedName) ?? []), use])
+    return use.memo
+  }
+}
+
+function memoOf<Decision>({ annotations }: PermitItem): Memo<Decision> {
+  return { outcomes: [], decision: undefined, annotations }
+}
+
+function isSame(one: PermitItem, other: PermitItem): boolean {
+  return one.kind === other.kind && one.target === other.target && one.name === other.name
 }
