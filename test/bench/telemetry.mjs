@@ -12,9 +12,9 @@ const COUPLES = 4
 /** Of two that are near each other; what else the machine does comes and goes within seconds. */
 const PAIRS = 48
 const PAIR_SECONDS = 0.5
-/** What telling takes is compiled later than the rest, as it is less of a call. */
-const WARM_ROUNDS = 3
-const WARM_SECONDS = 2
+/** What is done for one call in a hundred runs as it was read for some ten seconds, before it is worth compiling. */
+const WARM_ROUNDS = 5
+const WARM_SECONDS = 3
 const SHARES = [0.25, 0.5, 0.75]
 
 export async function compareTelemetry(backend) {
