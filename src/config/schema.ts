@@ -115,10 +115,10 @@ export const configSchema = z
     const message = 'nobody could get in: "jwt", "apiKeys" or "listen.tls.clientCa" is needed'
     context.addIssue({ code: 'custom', message, path: ['authentication', 'mode'] })
   })
-  .superRefine(({ listen, workers }, context) => {
-    if (workers === 1 || !listen.legacySse) return
+  .superRefine(({ listen, workers, sessions }, context) => {
+    if (workers === 1 || !listen.legacySse || sessions.peers !== false) return
     // Its stream is with one worker, and what is posted to it comes to any.
-    const message = 'cannot be served by several "workers": such a session is its stream'
+    const message = 'cannot be served by several "workers" without "sessions.peers"'
     context.addIssue({ code: 'custom', message, path: ['listen', 'legacySse'] })
   })
   .superRefine(({ targets, authentication: { mode, jwt } }, context) => {

@@ -10,7 +10,7 @@ import type { Principal } from '../auth/principal.js'
 import type { McpEndpoint } from '../mcp/endpoint.js'
 import type { PeerVisit } from '../peers/peers.js'
 import type { SseEndpoint } from '../mcp/sse-endpoint.js'
-import { MESSAGES_PATH, SSE_PATH } from '../mcp/sse-endpoint.js'
+import { MESSAGES_PATH, noSession, SSE_PATH } from '../mcp/sse-endpoint.js'
 import type { Addresses } from './addresses.js'
 import type { Guards } from './guards.js'
 import type { Readiness } from './health.js'
@@ -145,7 +145,7 @@ export function createApp({
       })
       return true
     },
-    given: (request, response, { name, principal, origin, isTold }) => {
+    given: (request, response, { name, principal, origin, isTold, postedFor }) => {
       giveOrigin(request, origin)
       // As the client knows it: what it is told of where to get a token says so.
       request.url = name === '' ? path : `${path}/${name}`
@@ -154,6 +154,11 @@ export function createApp({
       } catch (error) {
         if (!(error instanceof RefusedError)) throw error
         return writeRefusal(response, error)
+      }
+      if (postedFor !== undefined) {
+        if (sseEndpoint === undefined) return writeRefusal(response, noSession())
+        void sseEndpoint.post(request, response, postedFor, principal, 'given')
+        return
       }
       void endpoint.handle(
         request,

@@ -32,6 +32,8 @@ export interface ElsewhereOptions {
   readonly onGiven: (outcome: PeerOutcome) => void
 }
 
+type Posted = Pick<Visit, 'request' | 'response' | 'name' | 'principal' | 'body'>
+
 /** A message for another process. */
 interface Errand {
   readonly place: string
@@ -115,6 +117,24 @@ export class Elsewhere {
       passOn(answer, visit)
       // It came too late to be told with the others.
       if (this.#isLeaving) end()
+      return true
+    } catch (error) {
+      return isTaken(error, gone)
+    }
+  }
+
+  /**
+   * Gives what a client of HTTP+SSE posted to the process that has its stream. Resolves with `false` where there is none, or
+   * it is gone.
+   */
+  async takePosted(posted: Posted, key: string, sealedPlace: string): Promise<boolean> {
+    const { peers } = this.#options
+    const place = peers.openPlace(sealedPlace)
+    if (place === undefined || place === peers.place) return false
+    const gone = goneWith(posted)
+    try {
+      const request = { ...asked(posted), postedFor: key }
+      passOn(await this.#ask(place, request, gone.signal), posted)
       return true
     } catch (error) {
       return isTaken(error, gone)
@@ -260,18 +280,18 @@ export class Elsewhere {
 }
 
 /** The request as it came. */
-function asked({ request, name, principal, body }: Visit, isOwed = false): PeerRequest {
+function asked({ request, name, principal, body }: Posted, isOwed = false): PeerRequest {
   const { method = 'GET', headers } = request
   return { method, name, headers, body, principal, origin: originOf(request), isOwed }
 }
 
-function passOn(answer: IncomingMessage, { response }: Visit): void {
+function passOn(answer: IncomingMessage, { response }: Pick<Visit, 'response'>): void {
   const { statusCode = 502, headers } = answer
   sendAnswer(response, { status: statusCode, headers, body: answer })
 }
 
 /** Aborted when the client goes away. */
-function goneWith({ response }: Visit): AbortController {
+function goneWith({ response }: Pick<Visit, 'response'>): AbortController {
   const gone = new AbortController()
   if (response.closed) gone.abort()
   else response.once('close', () => gone.abort())

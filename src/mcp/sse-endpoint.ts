@@ -1,7 +1,7 @@
 /**
  * HTTP+SSE for clients of 2024-11-05 that know no other transport (2024-11-05 basic/transports): a GET opens the one
  * stream of a session and names the address to post to; what is posted there is answered on the stream. The
- * session ends with the stream, so nothing here survives the process.
+ * session ends with the stream, so nothing here survives the process; what is posted at another is given to it.
  */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -39,7 +39,7 @@ const OLDEST_VERSION = '2024-11-05'
 /** Of all answers of a client that reads slowly. A single one may be more; whoever has more waiting is cut off. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
-const noSession = (): RefusedError => new RefusedError(404, 'there is no such session')
+export const noSession = (): RefusedError => new RefusedError(404, 'there is no such session')
 
 /** One client: its stream, and its session once it has opened one. */
 interface Connection {
@@ -68,7 +68,9 @@ export class SseEndpoint {
     await answering(response, this.#options.onInternalError, () => {
       requireAccept(request, 'text/event-stream')
       // Whoever knows the address speaks for the client, so nobody may guess it.
-      const key = randomBytes(32).toString('base64url')
+      const secret = randomBytes(32).toString('base64url')
+      const { elsewhere } = this.#options
+      const key = elsewhere === undefined ? secret : `${secret}.${elsewhere.sealedPlace}`
       const stream = new EventStream(response, MAX_WAITING_BYTES)
       const end = (): void => void response.end()
       const connection: Connection = { principal, stream, session: undefined, end }
@@ -83,16 +85,23 @@ export class SseEndpoint {
     })
   }
 
-  /** POST: takes a message; its answer goes to the stream. Never rejects. */
+  /**
+   * POST: takes a message; its answer goes to the stream, which another process may have, unless that one gave the message
+   * to this. Never rejects.
+   */
   async post(
     request: IncomingMessage,
     response: ServerResponse,
     key: string,
     principal: Principal,
+    given?: 'given',
   ): Promise<void> {
     await answering(response, this.#options.onInternalError, async () => {
       requireContentType(request)
       const connection = this.#connections.get(key)
+      if (connection === undefined && given === undefined) {
+        return this.#giveAway(request, response, key, principal)
+      }
       if (connection?.principal.id !== principal.id) {
         throw noSession()
       }
@@ -101,13 +110,31 @@ export class SseEndpoint {
       const room = connection.stream.room()
       if (room !== undefined) await room
       if (this.#connections.get(key) !== connection) throw noSession()
-      const { bodyLimits, overload } = this.#options
-      const body = await readBody(request, bodyLimits.atPath(''), overload)
+      const body = await this.#read(request)
       const message = messagesIn(body)
       if (isBatch(message)) throw new RefusedError(400, 'this revision has no batches')
       this.#take(message, connection, request, body.length)
       response.writeHead(202).end()
     })
+  }
+
+  /** @throws RefusedError 404 where no process has the stream */
+  async #giveAway(
+    request: IncomingMessage,
+    response: ServerResponse,
+    key: string,
+    principal: Principal,
+  ): Promise<void> {
+    const { elsewhere } = this.#options
+    const [, place] = key.split('.', 2)
+    if (elsewhere === undefined || place === undefined) throw noSession()
+    const posted = { request, response, name: '', principal, body: await this.#read(request) }
+    if (!(await elsewhere.takePosted(posted, key, place))) throw noSession()
+  }
+
+  #read(request: IncomingMessage): Promise<Buffer> {
+    const { bodyLimits, overload } = this.#options
+    return readBody(request, bodyLimits.atPath(''), overload)
   }
 
   get streams(): number {

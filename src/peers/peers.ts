@@ -34,12 +34,14 @@ export interface PeerRequest {
   readonly isOwed?: boolean
   /** It is served where it came as well, and counted there. */
   readonly isTold?: boolean
+  /** The key of the HTTP+SSE stream that it was posted for. */
+  readonly postedFor?: string
 }
 
-export type PeerVisit = Pick<PeerRequest, 'name' | 'principal' | 'origin' | 'isTold'>
+export type PeerVisit = Pick<PeerRequest, 'name' | 'principal' | 'origin' | 'isTold' | 'postedFor'>
 
 /** What is said of a request beside what the client said. */
-type Said = Pick<PeerRequest, 'principal' | 'origin' | 'isOwed' | 'isTold'>
+type Said = Omit<PeerVisit, 'name'> & Pick<PeerRequest, 'isOwed'>
 
 /** What became of something that was given away. */
 export const PEER_OUTCOMES = ['answered', 'unreachable'] as const
@@ -153,15 +155,14 @@ export class Peers {
    */
   async ask(place: string, request: PeerRequest, signal: AbortSignal): Promise<IncomingMessage> {
     if (this.#givenUp.has(place)) throw new PeerUnreachableError()
-    const { method, name, headers, body, principal, origin, isOwed, isTold } = request
-    const visit = { principal, origin, isOwed, isTold }
+    const { method, name, headers, body, ...said } = request
     const answer = await this.#send(place, {
       method,
       path: `/${encodeURIComponent(name)}`,
       signal,
       headers: {
         ...carried(headers),
-        [VISIT_HEADER]: Buffer.from(JSON.stringify(visit)).toString('base64url'),
+        [VISIT_HEADER]: Buffer.from(JSON.stringify(said satisfies Said)).toString('base64url'),
         ...(body === undefined ? {} : { 'content-length': String(body.length) }),
       },
       body,

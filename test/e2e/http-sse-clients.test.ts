@@ -9,6 +9,8 @@ import { describe, expect, it } from 'vitest'
 import { startGateway } from '../support/gateway.js'
 import { initializeRequest, post, send } from '../support/raw-client.js'
 import type { Handler } from '../support/upstream-server.js'
+import { startTwo } from '../support/replicas.js'
+import { ADA, authentication, BOB } from '../support/two-principals.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 
@@ -71,6 +73,47 @@ describe('a client of HTTP+SSE', () => {
     await waitUntil(() => changes === 1, 'the change')
     await client.close()
     await waitUntil(() => it.upstream.sessions === 1, 'the session to end')
+  })
+
+  it('is served wherever what it posts comes, by the one that has its stream; nobody else by its key', async () => {
+    const upstream = await startEcho({ handlers: { 'tools/call': busy } })
+    const replicas = await startTwo({
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+      listen: { legacySse: true },
+      authentication,
+    })
+    await using _ = upstream
+    const client = new Client({ name: 'old', version: '1' }, { capabilities: { elicitation: {} } })
+    client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'decline' }))
+    let posted = ''
+    /** A balancer that takes turns. */
+    let turn = 0
+    const transport = new SSEClientTransport(new URL('/sse', replicas.here), {
+      requestInit: { headers: ADA },
+      eventSourceInit: {
+        fetch: (url, init) => fetch(url, { ...init, headers: { ...init?.headers, ...ADA } }),
+      },
+      fetch: (url, init) => {
+        const { pathname, search } = new URL(url)
+        posted = search
+        const at = init?.method === 'POST' && turn++ % 2 === 0 ? replicas.there : replicas.here
+        return fetch(new URL(pathname + search, at), init)
+      },
+    })
+    await client.connect(transport)
+    for (let count = 0; count < 3; count++) {
+      expect(JSON.stringify(await client.callTool({ name: 'a__echo' }))).toContain('decline')
+    }
+    expect(turn).toBeGreaterThan(6)
+    const ping = { jsonrpc: '2.0', id: 'p', method: 'ping' }
+    const there = new URL(`/messages${posted}`, replicas.there)
+    expect((await post(there.href, ping, ADA)).status).toBe(202)
+    expect((await post(there.href, ping, BOB)).status).toBe(404)
+    expect((await post(`${there.href}x`, ping, ADA)).status).toBe(404)
+    await replicas.gateways[0]?.close()
+    expect((await post(there.href, ping, ADA)).status).toBe(404)
+    await client.close()
+    await replicas[Symbol.asyncDispose]()
   })
 
   it('is not served unless that is switched on', async () => {

@@ -1,7 +1,8 @@
 /** Processes that reach each other, and then do not, or not as they should: docs/reliability.md, "Replicas". */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
@@ -10,6 +11,7 @@ import { DOC, ELICITS, UPDATED, withDoc } from '../support/asking.js'
 import { childServer } from '../support/child-server.js'
 import { freePort } from '../support/free-port.js'
 import { spawnGateway, startGateway } from '../support/gateway.js'
+import { isRefused } from '../support/is-refused.js'
 import { openSession, post } from '../support/raw-client.js'
 import { startReplicas } from '../support/replicas.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
@@ -37,6 +39,20 @@ async function spawnTwo(targets: readonly JsonObject[]) {
     },
   }
 }
+
+describe('a gateway whose port for the others is taken', () => {
+  it('does not start, and says so', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    const keys = [randomBytes(32).toString('base64')]
+    const own = await freePort()
+    const config = { listen: { port: own }, targets: [], sessions: { keys, peers: { port } } }
+    await expect(startGateway(config)).rejects.toThrow(/EADDRINUSE/)
+    expect(await isRefused(own)).toBe(true)
+    taken.close()
+  })
+})
 
 describe('a request that is given', () => {
   it('may have whatever headers a request may have', async () => {

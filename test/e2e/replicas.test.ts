@@ -88,7 +88,7 @@ describe('at another replica, a session of the older era', () => {
 
 describe('a client of 2024-11-05', () => {
   it('is its stream, and reads 404 at a replica that does not hold that', async () => {
-    await using it = await startTwo({ targets: [], listen: { legacySse: true } })
+    await using it = await startTwo({ ...APART, targets: [], listen: { legacySse: true } })
     const cut = new AbortController()
     const stream = await fetch(it.here.replace('/mcp', '/sse'), { signal: cut.signal })
     const first = await stream.body?.getReader().read()

@@ -7,9 +7,11 @@ import type { TLSSocket } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { Authority } from '../support/certificates.js'
+import { childServer } from '../support/child-server.js'
 import { problemsOf } from '../support/config.js'
 import { startGateway } from '../support/gateway.js'
 import { initializeRequest } from '../support/raw-client.js'
+import { startTwo } from '../support/replicas.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 import { BOTH, spawnTwo, workersOf } from '../support/workers.js'
@@ -161,6 +163,38 @@ describe('a listener with a certificate', () => {
     await expect(ask(gateway.url, initializeRequest(), { ca })).rejects.toThrow(REFUSED)
     const mallory = await as(other, 'mallory')
     await expect(ask(gateway.url, initializeRequest(), mallory)).rejects.toThrow(REFUSED)
+  })
+
+  it('that asks for client certificates knows whoever another replica gives it', async () => {
+    await using authority = await Authority.create()
+    await authority.sign('server', 'server', 'IP:127.0.0.1')
+    await authority.sign('ada', 'ada', 'URI:spiffe://test/ada')
+    await authority.sign('bob', 'bob', 'DNS:bob')
+    const [cert, key, clientCa] = ['server.pem', 'server.key', 'ca.pem'].map((it) =>
+      authority.path(it),
+    )
+    await using replicas = await startTwo({
+      listen: { tls: { cert, key, clientCa } } as JsonObject,
+      targets: [{ name: 'a', stdio: { ...childServer('good'), scope: 'session' } }],
+      authentication: { mode: 'strict' },
+      authorization: { rules: [{ allow: 'principal.name == "spiffe://test/ada"' }] },
+    })
+    const ca = await authority.read('ca.pem')
+    const [ada, bob] = await Promise.all(
+      ['ada', 'bob'].map(async (who) => ({
+        ca,
+        cert: await authority.read(`${who}.pem`),
+        key: await authority.read(`${who}.key`),
+      })),
+    )
+    const { headers } = await ask(replicas.here, initializeRequest(), { ...ada })
+    const session = { 'mcp-session-id': String(headers['mcp-session-id']) }
+    const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'a__pid' } }
+    const here = await ask(replicas.here, call, { ...ada, headers: session })
+    expect(here.json).toMatchObject({ result: {} })
+    const there = await ask(replicas.there, call, { ...ada, headers: session })
+    expect(there.json).toEqual(here.json)
+    expect((await ask(replicas.there, call, { ...bob, headers: session })).status).toBe(404)
   })
 
   it('whose files are not there or do not fit does not start', async () => {

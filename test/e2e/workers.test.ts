@@ -1,16 +1,18 @@
 /** A gateway of two processes on one port, as docs/reliability.md, "Workers", says it is. */
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { childServer } from '../support/child-server.js'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { childServer } from '../support/child-server.js'
 import { CLI } from '../support/gateway.js'
 import { startLoad } from '../support/marked-load.js'
-import { get, openSession, send } from '../support/raw-client.js'
+import { get, openSession, post, send } from '../support/raw-client.js'
 import type { Handler } from '../support/upstream-server.js'
 import { echo, startEcho, startUpstream } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
@@ -52,6 +54,32 @@ describe('workers', () => {
     await waitUntil(() => served().length === 10, 'the calls in the log')
     expect(numbers(served())).toEqual(BOTH)
     expect(new Set(served().map((it) => it['session'])).size).toBe(1)
+  })
+
+  it('serve a client of HTTP+SSE, whichever of them takes what it posts', async () => {
+    await using upstream = await startEcho()
+    await using gateway = await spawnTwo({
+      listen: { port: 0, legacySse: true },
+      targets: [{ name: 'a', mcp: { url: upstream.url } }],
+    })
+    const transport = new SSEClientTransport(new URL('/sse', gateway.url), {
+      fetch: async (url, init) => {
+        if (init?.method !== 'POST') return fetch(url, init)
+        const headers = Object.fromEntries(new Headers(init.headers))
+        const answer = await post(String(url), String(init.body), { ...headers, ...APART })
+        return new Response(answer.text, { status: answer.status })
+      },
+    })
+    const client = new Client({ name: 'old', version: '1' })
+    await client.connect(transport)
+    for (let mark = 0; mark < 10; mark++) {
+      const result = await client.callTool({ name: 'a__echo', arguments: { mark } })
+      expect(JSON.stringify(result)).toContain(`\\"mark\\":${mark}`)
+    }
+    await client.close()
+    const { text } = await get(`${adminUrl(gateway)}/metrics`)
+    const given = text.matchAll(/^mcp_junction_peer_requests_total\{.*answered.*\} (\d+)$/gm)
+    expect([...given].some(([, count]) => Number(count) > 0)).toBe(true)
   })
 
   it('have child processes of their own', async () => {

@@ -93,9 +93,9 @@ describe('a bad value is told by what was expected', () => {
     ['workers: 0', 'workers', 'expected a number from 1 to 256, or "auto"'],
     ['workers: many', 'workers', 'expected a number from 1 to 256, or "auto"'],
     [
-      'workers: 2\nlisten: { legacySse: true }',
+      'workers: 2\nlisten: { legacySse: true }\nsessions: { peers: false }',
       'listen.legacySse',
-      'cannot be served by several "workers": such a session is its stream',
+      'cannot be served by several "workers" without "sessions.peers"',
     ],
     ['sessions: { idleTimeout: soon }', 'sessions.idleTimeout', duration],
     ['sessions: { maxAge: 0s }', 'sessions.maxAge', 'expected a duration above zero'],
