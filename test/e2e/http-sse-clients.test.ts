@@ -76,13 +76,12 @@ describe('a client of HTTP+SSE', () => {
   })
 
   it('is served wherever what it posts comes, by the one that has its stream; nobody else by its key', async () => {
-    const upstream = await startEcho({ handlers: { 'tools/call': busy } })
-    const replicas = await startTwo({
+    await using upstream = await startEcho({ handlers: { 'tools/call': busy } })
+    await using replicas = await startTwo({
       targets: [{ name: 'a', mcp: { url: upstream.url } }],
       listen: { legacySse: true },
       authentication,
     })
-    await using _ = upstream
     const client = new Client({ name: 'old', version: '1' }, { capabilities: { elicitation: {} } })
     client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'decline' }))
     let posted = ''
@@ -113,7 +112,6 @@ describe('a client of HTTP+SSE', () => {
     await replicas.gateways[0]?.close()
     expect((await post(there.href, ping, ADA)).status).toBe(404)
     await client.close()
-    await replicas[Symbol.asyncDispose]()
   })
 
   it('is not served unless that is switched on', async () => {
