@@ -96,7 +96,7 @@ export class Authenticator {
   }
 
   async #ofToken(token: string, digest: string, part: Part | undefined): Promise<Principal> {
-    const issuer = TOKEN.test(token) ? this.#issuerOf(token) : undefined
+    const issuer = this.#issuerOf(token)
     if (issuer === undefined) throw invalid()
     const { issuer: name, audiences, algorithms, clockSkew } = issuer.settings
     let claims: JWTPayload
@@ -177,7 +177,7 @@ function shownBy({ headers, url = '' }: IncomingMessage): string | undefined {
     throw new UnauthenticatedError('malformed', 'show one credential, not two')
   }
   const shown = bearer ?? (typeof key === 'string' ? key : undefined)
-  if (shown !== undefined && shown.length > MAX_TOKEN) throw invalid()
+  if (shown !== undefined && (shown.length > MAX_TOKEN || !TOKEN.test(shown))) throw invalid()
   return shown
 }
 

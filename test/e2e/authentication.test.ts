@@ -1,5 +1,5 @@
 /** Who is let in: tokens of a real issuer, keys, nobody; and what is whose. */
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { problemsOf } from '../support/config.js'
@@ -411,6 +411,13 @@ describe('the configuration of authentication', () => {
     ],
   ])('%s is refused', async (written, problem) => {
     expect((await problemsOf(`authentication: ${written}`)).join('\n')).toContain(problem)
+  })
+
+  it('lets nobody in by what is no token, be its hash known', async () => {
+    const sha256 = createHash('sha256').update('two words of the test').digest('hex')
+    await using it = await world({ apiKeys: [{ name: 'odd', sha256 }] })
+    expect((await it.enter(bearer('two words of the test'))).status).toBe(401)
+    expect((await it.enter({ 'x-api-key': 'two words of the test' })).status).toBe(401)
   })
 
   it('is taken over while the gateway runs', async () => {
