@@ -42,6 +42,8 @@ interface Errand {
   readonly isOwed?: true
   /** Where the other is gone and may have run it, it is not repeated; or this process is of no use for it. */
   readonly otherwise?: 'fails' | 'ends the session' | undefined
+  /** As `PeerRequest` has it. */
+  readonly postedFor?: string
 }
 
 const OF_STREAMS: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe'])
@@ -131,14 +133,7 @@ export class Elsewhere {
     const { peers } = this.#options
     const place = peers.openPlace(sealedPlace)
     if (place === undefined || place === peers.place) return false
-    const gone = goneWith(posted)
-    try {
-      const request = { ...asked(posted), postedFor: key }
-      passOn(await this.#ask(place, request, gone.signal), posted)
-      return true
-    } catch (error) {
-      return isTaken(error, gone)
-    }
+    return this.#run({ place, postedFor: key }, posted)
   }
 
   /** A stream of the session's was opened here. `onBack` hears of it when its home can be reached after all. */
@@ -233,11 +228,14 @@ export class Elsewhere {
     return place === undefined || place === peers.place ? undefined : { place, isOwed: true }
   }
 
-  async #run({ place, id, isOwed, otherwise }: Errand, visit: Visit): Promise<boolean> {
+  async #run(errand: Errand, visit: Posted): Promise<boolean> {
+    const { place, id, isOwed, otherwise, postedFor } = errand
     const gone = goneWith(visit)
     this.#given.add(gone)
     try {
-      passOn(await this.#ask(place, asked(visit, isOwed), gone.signal), visit)
+      const request = asked(visit, isOwed)
+      const given = postedFor === undefined ? request : { ...request, postedFor }
+      passOn(await this.#ask(place, given, gone.signal), visit)
       return true
     } catch (error) {
       const isStopped = gone.signal.reason === STOPPED
