@@ -305,7 +305,6 @@ export async function assemble(config: Config, options: AssemblyOptions) {
 
   return {
     access,
-    addresses,
     admission,
     afterwards,
     app,

@@ -2,15 +2,8 @@
  * Spans as exporters read them. What they show is made as they are sent, of records that are there anyway: a call that is
  * sampled waits for nothing but its ids.
  */
-import type {
-  Attributes,
-  HrTime,
-  Link,
-  SpanContext,
-  SpanKind,
-  SpanStatus,
-} from '@opentelemetry/api'
-import { createTraceState, SpanStatusCode, TraceFlags } from '@opentelemetry/api'
+import type { Attributes, HrTime, Link, SpanContext, SpanStatus } from '@opentelemetry/api'
+import { createTraceState, SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api'
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import type { RemoteContext } from './trace-context.js'
@@ -29,7 +22,6 @@ export interface SpanIdentity {
   readonly tracestate: string | undefined
   /** '' for the first of a trace. */
   readonly parentSpanId: string
-  readonly isParentRemote: boolean
   /** Another trace that says it is the same request's. */
   readonly other: RemoteContext | undefined
 }
@@ -72,10 +64,11 @@ export class FinishedSpan implements ReadableSpan {
     this.#identity = identity
     this.#times = times
     this.#describe = describe
-    const { traceId, parentSpanId, isParentRemote } = identity
+    const { kind, traceId, parentSpanId } = identity
     if (parentSpanId !== '') {
       const parent = contextOf(traceId, parentSpanId, true, undefined)
-      this.parentSpanContext = { ...parent, isRemote: isParentRemote }
+      // What a client asks for began elsewhere; what a server is asked for began here.
+      this.parentSpanContext = { ...parent, isRemote: kind === SpanKind.SERVER }
     }
   }
 

@@ -96,7 +96,6 @@ export class ServerTrace {
       spanId: ids.generateSpanId(),
       tracestate,
       parentSpanId: this.spanId,
-      isParentRemote: false,
       other: undefined,
     }
     return new UpstreamTrace(identity, baggage, this.#epoch, this.#content, this.#end)
@@ -110,7 +109,6 @@ export class ServerTrace {
       spanId: this.spanId,
       tracestate: parent?.tracestate,
       parentSpanId: parent?.spanId ?? '',
-      isParentRemote: true,
       other,
     }
     const { at: startedAt, durationMs, method, name, isKnownName, errorType } = operation

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
+import { childServer } from '../support/child-server.js'
 import { spawnGateway, startGateway } from '../support/gateway.js'
 import type { RawSession } from '../support/raw-client.js'
 import { openSession } from '../support/raw-client.js'

@@ -8,9 +8,9 @@ import {
 import { describe, expect, it } from 'vitest'
 import { startGateway } from '../support/gateway.js'
 import { initializeRequest, post, send } from '../support/raw-client.js'
-import type { Handler } from '../support/upstream-server.js'
 import { startTwo } from '../support/replicas.js'
 import { ADA, authentication, BOB } from '../support/two-principals.js'
+import type { Handler } from '../support/upstream-server.js'
 import { startEcho } from '../support/upstream-server.js'
 import { waitUntil } from '../support/wait-until.js'
 

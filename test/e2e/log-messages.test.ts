@@ -1,6 +1,6 @@
-import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
+import { childServer } from '../support/child-server.js'
 import { startGateway } from '../support/gateway.js'
 import { openSession } from '../support/raw-client.js'
 import type { Handler, UpstreamOptions } from '../support/upstream-server.js'

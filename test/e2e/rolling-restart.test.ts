@@ -1,8 +1,8 @@
 /** Three gateways behind nginx, restarted and killed in turn under load; docs/reliability.md has the figures. */
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { randomBytes } from 'node:crypto'
-import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
+import { childServer } from '../support/child-server.js'
 import type { GatewayConfig, SpawnedGateway } from '../support/gateway.js'
 import { spawnGateway } from '../support/gateway.js'
 import type { Outcome } from '../support/marked-load.js'

@@ -7,10 +7,10 @@ import {
   ListRootsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { randomBytes } from 'node:crypto'
-import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { JsonObject } from '../../backends/index.js'
+import { childServer } from '../support/child-server.js'
 import { startGateway } from '../support/gateway.js'
 import type { Stream } from '../support/raw-client.js'
 import { openSession } from '../support/raw-client.js'

@@ -1,6 +1,6 @@
 /** Replicas behind an nginx that lets sessions stay where they are, as docs/reliability.md writes it. */
-import { childServer } from '../support/child-server.js'
 import { describe, expect, it } from 'vitest'
+import { childServer } from '../support/child-server.js'
 import { hasNginx, startNginx } from '../support/nginx.js'
 import { openSession } from '../support/raw-client.js'
 import { startReplicas } from '../support/replicas.js'

@@ -60,6 +60,11 @@ function ask(url: string, body: JsonObject, options: AskOptions): Promise<Answer
   })
 }
 
+/** What a client shows of itself. */
+async function shown(authority: Authority, who: string) {
+  return { cert: await authority.read(`${who}.pem`), key: await authority.read(`${who}.key`) }
+}
+
 describe('a listener with a certificate', () => {
   it('serves HTTPS, and takes over a renewed certificate without a restart; a bad one it does not', async () => {
     await using authority = await Authority.create()
@@ -143,13 +148,8 @@ describe('a listener with a certificate', () => {
       },
     })
     const ca = await authority.read('ca.pem')
-    const as = async (from: Authority, who: string) => ({
-      ca,
-      cert: await from.read(`${who}.pem`),
-      key: await from.read(`${who}.key`),
-    })
-    const ada = await as(authority, 'ada')
-    const bob = await as(authority, 'bob')
+    const ada = { ca, ...(await shown(authority, 'ada')) }
+    const bob = { ca, ...(await shown(authority, 'bob')) }
     const { headers } = await ask(gateway.url, initializeRequest(), ada)
     const session = { 'mcp-session-id': String(headers['mcp-session-id']) }
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
@@ -161,7 +161,7 @@ describe('a listener with a certificate', () => {
     const seen = await ask(gateway.url, list, { ...bob, headers: his })
     expect(seen.json).toMatchObject({ result: { tools: [] } })
     await expect(ask(gateway.url, initializeRequest(), { ca })).rejects.toThrow(REFUSED)
-    const mallory = await as(other, 'mallory')
+    const mallory = { ca, ...(await shown(other, 'mallory')) }
     await expect(ask(gateway.url, initializeRequest(), mallory)).rejects.toThrow(REFUSED)
   })
 
@@ -180,14 +180,9 @@ describe('a listener with a certificate', () => {
       authorization: { rules: [{ allow: 'principal.name == "spiffe://test/ada"' }] },
     })
     const ca = await authority.read('ca.pem')
-    const [ada, bob] = await Promise.all(
-      ['ada', 'bob'].map(async (who) => ({
-        ca,
-        cert: await authority.read(`${who}.pem`),
-        key: await authority.read(`${who}.key`),
-      })),
-    )
-    const { headers } = await ask(replicas.here, initializeRequest(), { ...ada })
+    const ada = { ca, ...(await shown(authority, 'ada')) }
+    const bob = { ca, ...(await shown(authority, 'bob')) }
+    const { headers } = await ask(replicas.here, initializeRequest(), ada)
     const session = { 'mcp-session-id': String(headers['mcp-session-id']) }
     const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'a__pid' } }
     const here = await ask(replicas.here, call, { ...ada, headers: session })
