@@ -36,6 +36,8 @@ export function createLog(level: LogLevel): Log {
   const isFailing = tellOfFailure(out)
   // It takes bytes in this mode, and nothing else, which its types do not say.
   const lines = new LineChunks((bytes) => out.write(bytes as unknown as string))
+  // Nothing of what it was given is left.
+  out.on('drain', () => lines.written())
   let addLines: (() => void) | undefined
   let timer: NodeJS.Timeout | undefined
   const flush = (): void => {

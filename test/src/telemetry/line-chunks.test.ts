@@ -40,4 +40,33 @@ describe('lines that are written together', () => {
     lines.flush()
     expect(text()).toBe('first\nsecond\n')
   })
+
+  it('need no new memory once what was before is written, and are nobody else’s until then', () => {
+    const { lines, chunks } = collected()
+    const fill = (letter: string): void => {
+      for (let count = 0; count < 1_000; count++) lines.add(`${letter.repeat(299)}\n`)
+      lines.flush()
+    }
+    fill('a')
+    fill('b')
+    const [first] = chunks
+    expect(new Set(first?.toString())).toEqual(new Set(['a', '\n']))
+    const before = new Set(chunks.map((it) => it.buffer))
+    lines.written()
+    chunks.length = 0
+    fill('c')
+    expect(chunks.every((it) => before.has(it.buffer))).toBe(true)
+    expect(chunks.map(String).join('')).toBe(`${'c'.repeat(299)}\n`.repeat(1_000))
+  })
+
+  it('do not pile up where nothing is written', () => {
+    const { lines, chunks } = collected()
+    for (let count = 0; count < 10_000; count++) lines.add(`${'x'.repeat(299)}\n`)
+    lines.written()
+    const all = new Set(chunks.map((it) => it.buffer))
+    chunks.length = 0
+    for (let count = 0; count < 10_000; count++) lines.add(`${'x'.repeat(299)}\n`)
+    const again = new Set(chunks.filter((it) => all.has(it.buffer)).map((it) => it.buffer))
+    expect(again.size).toBeLessThan(6)
+  })
 })
