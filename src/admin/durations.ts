@@ -9,9 +9,9 @@ export class Durations {
     this.#counts = new Uint32Array(slots * STEPS)
   }
 
-  add(slot: number, ms: number): void {
-    const step = ms <= SHORTEST_MS ? 0 : Math.ceil(2 * Math.log2(ms / SHORTEST_MS))
-    const index = slot * STEPS + Math.min(step, STEPS - 1)
+  /** Adds one of this step. */
+  add(slot: number, step: number): void {
+    const index = slot * STEPS + step
     this.#counts[index] = (this.#counts[index] ?? 0) + 1
   }
 
@@ -25,6 +25,12 @@ export class Durations {
       slots.reduce((sum, slot) => sum + (this.#counts[slot * STEPS + step] ?? 0), 0),
     )
   }
+}
+
+/** The step that a duration belongs to. */
+export function stepOf(ms: number): number {
+  if (ms <= SHORTEST_MS) return 0
+  return Math.min(Math.ceil(2 * Math.log2(ms / SHORTEST_MS)), STEPS - 1)
 }
 
 /** As long as this share of all took at most, in milliseconds; within a step it is taken to be even. */

@@ -5,13 +5,15 @@ import type { Tally } from './tally.js'
 
 const OUTCOMES: readonly Outcome[] = ['ok', 'failed', 'denied', 'limited', 'cancelled']
 
-/** One thing that happened. */
+/** One thing that happened. Durations are steps, as `stepOf` has them. */
 export interface Sample {
   /** When it was over: milliseconds since the epoch. */
   readonly at: number
   readonly outcome: Outcome
-  readonly durationMs: number
-  readonly upstreamMs: number
+  readonly total: number
+  readonly gateway: number
+  /** `undefined` where no server was asked. */
+  readonly upstream: number | undefined
 }
 
 /** `at` is when the slot begins. */
@@ -40,14 +42,15 @@ export class Figures {
     this.#upstream = new Durations(slots)
   }
 
-  add({ at, outcome, durationMs, upstreamMs }: Sample, now = Date.now()): void {
-    const place = this.#place(Math.floor(at / this.slotMs), Math.floor(now / this.slotMs))
-    if (place === undefined) return
+  add({ at, outcome, total, gateway, upstream }: Sample): void {
+    const slot = Math.floor(at / this.slotMs)
+    const place = slot % this.#slots
+    if (this.#held[place] !== slot && !this.#begin(slot, place)) return
     const index = place * OUTCOMES.length + OUTCOMES.indexOf(outcome)
     this.#counts[index] = (this.#counts[index] ?? 0) + 1
-    this.#total.add(place, durationMs)
-    this.#gateway.add(place, Math.max(0, durationMs - upstreamMs))
-    if (upstreamMs > 0) this.#upstream.add(place, upstreamMs)
+    this.#total.add(place, total)
+    this.#gateway.add(place, gateway)
+    if (upstream !== undefined) this.#upstream.add(place, upstream)
   }
 
   /** Of the time from `now - lastMs` on, as far as there are slots, and of what is left of the slot in which it begins. */
@@ -86,17 +89,14 @@ export class Figures {
     }
   }
 
-  /** Where a slot is counted, emptied of what was there before; `undefined` for what is too old to be. */
-  #place(slot: number, newest: number): number | undefined {
-    const place = slot % this.#slots
+  /** Empties a place of what was there before. Returns whether the slot is counted, which one that is too old is not. */
+  #begin(slot: number, place: number): boolean {
     const held = this.#held[place] ?? -1
     // What is newer than now is from before the clock was set back.
-    if (held > slot && held <= newest) return undefined
-    if (held !== slot) {
-      this.#held[place] = slot
-      this.#counts.fill(0, place * OUTCOMES.length, (place + 1) * OUTCOMES.length)
-      for (const durations of [this.#total, this.#gateway, this.#upstream]) durations.clear(place)
-    }
-    return place
+    if (held > slot && held * this.slotMs <= Date.now()) return false
+    this.#held[place] = slot
+    this.#counts.fill(0, place * OUTCOMES.length, (place + 1) * OUTCOMES.length)
+    for (const durations of [this.#total, this.#gateway, this.#upstream]) durations.clear(place)
+    return true
   }
 }

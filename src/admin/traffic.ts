@@ -1,7 +1,8 @@
 /** What went through over the last hour, in all and by target, from the records of operations. */
 import { LRUCache } from 'lru-cache'
 import type { Operation } from '../telemetry/operations.js'
-import type { SlotTally } from './figures.js'
+import { stepOf } from './durations.js'
+import type { Sample, SlotTally } from './figures.js'
 import { Figures } from './figures.js'
 import type { Summary, Tally } from './tally.js'
 import { summaryOf } from './tally.js'
@@ -60,10 +61,9 @@ export class Traffic {
   readonly #targets = new LRUCache<string, TargetFigures>({ max: MAX_TARGETS })
 
   add(operation: Operation): void {
-    const { outcome, durationMs, upstreamMs } = operation
-    const sample = { at: operation.at + durationMs, outcome, durationMs, upstreamMs }
+    const sample = sampleOf(operation)
     this.#all.add(sample)
-    const { target, variant } = operation
+    const { outcome, target, variant } = operation
     if (target === '') return
     // Of several servers of a target each has its own.
     const id = variant === '' ? target : `${target}@${variant}`
@@ -112,6 +112,16 @@ export class Traffic {
     if (known === undefined) return undefined
     const { figures, lastError } = known
     return trafficOf({ name: target, lastHour: figures.tally(now, HOUR_MS), lastError })
+  }
+}
+
+function sampleOf({ at, outcome, durationMs, upstreamMs }: Operation): Sample {
+  return {
+    at: at + durationMs,
+    outcome,
+    total: stepOf(durationMs),
+    gateway: stepOf(Math.max(0, durationMs - upstreamMs)),
+    upstream: upstreamMs > 0 ? stepOf(upstreamMs) : undefined,
   }
 }
 
