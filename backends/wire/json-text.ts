@@ -5,6 +5,7 @@
 import {
   BACKSLASH,
   CLOSING_BRACE,
+  CLOSING_BRACKET,
   COLON,
   COMMA,
   OPENING_BRACE,
@@ -129,11 +130,12 @@ function decodeKey(text: string, at: number, end: number): string {
 }
 
 function skipSpace(text: string, at: number): number {
-  for (;;) {
-    const code = text.charCodeAt(at)
-    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at
-    at++
-  }
+  while (isSpace(text.charCodeAt(at))) at++
+  return at
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 }
 
 /** The index after the string that opens at `at`. `indexOf` runs natively, so long strings cost little. */
@@ -149,23 +151,44 @@ function skipString(text: string, at: number): number {
 }
 
 const STRUCTURE = /["{}[\]]/g
+/** In most messages the next quote or bracket is within so many characters, and found sooner than an expression begins. */
+const NEAR = 12
 
 /** The index of the next quote or bracket, or -1. `exec` would make an array each time. */
 function nextStructure(text: string, from: number): number {
-  STRUCTURE.lastIndex = from
+  for (let at = from; at < from + NEAR; at++) if (isStructure(text.charCodeAt(at))) return at
+  STRUCTURE.lastIndex = from + NEAR
   return STRUCTURE.test(text) ? STRUCTURE.lastIndex - 1 : -1
 }
 
-const SCALAR = /[^\s,\]}]+/y
+function isStructure(code: number): boolean {
+  return (
+    code === QUOTE ||
+    code === OPENING_BRACE ||
+    code === CLOSING_BRACE ||
+    code === OPENING_BRACKET ||
+    code === CLOSING_BRACKET
+  )
+}
+
+/** The index after a number, a truth or a null. */
+function skipScalar(text: string, at: number): number {
+  let end = at
+  while (end < text.length && !endsScalar(text.charCodeAt(end))) end++
+  if (end === at) throw new MalformedJsonError('expected a value')
+  return end
+}
+
+function endsScalar(code: number): boolean {
+  return code === COMMA || code === CLOSING_BRACE || code === CLOSING_BRACKET || isSpace(code)
+}
 
 /** The index after the value that starts at `at`. */
 function skipValue(text: string, at: number): number {
   const first = text.charCodeAt(at)
   if (first === QUOTE) return skipString(text, at)
   if (first !== OPENING_BRACE && first !== OPENING_BRACKET) {
-    SCALAR.lastIndex = at
-    if (!SCALAR.test(text)) throw new MalformedJsonError('expected a value')
-    return SCALAR.lastIndex
+    return skipScalar(text, at)
   }
   let depth = 0
   for (let next = at; ;) {
