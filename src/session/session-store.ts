@@ -12,6 +12,8 @@ import type { SessionSettings } from './settings.js'
 
 /** Ids travel in a header, and many servers and proxies take 8 KiB of headers in all. */
 const MAX_SEED_CHARS = 4_096
+/** So much of an id's end, where its seal is, is as good as all of it to find it by: all of it is hashed anew by each request. */
+const KEY_CHARS = 32
 const SWEEPS_PER_IDLE_TIME = 10
 const SHORTEST_SWEEP_MS = 100
 
@@ -31,6 +33,7 @@ export class SessionStore {
   readonly #sealer: Sealer
   readonly #place: string | undefined
   readonly #events: SessionEvents
+  /** By the ends of their ids. */
   readonly #sessions: LRUCache<string, Session>
   readonly #ended: LRUCache<string, true>
   readonly #sweep: NodeJS.Timeout
@@ -49,7 +52,7 @@ export class SessionStore {
     this.#events = events
     this.#sessions = new LRUCache({
       max: settings.max,
-      dispose: (session, _token, reason) => {
+      dispose: (session, _key, reason) => {
         if (reason === 'set' || session === this.#renamed) return
         session.close()
         this.#events.onReleased(session, this.#isEnded(session.seed))
@@ -104,9 +107,9 @@ export class SessionStore {
     }
     const renamed = this.#sealer.seal(textOf())
     this.#renamed = session
-    this.#sessions.delete(token)
+    this.#sessions.delete(keyOf(token))
     this.#renamed = undefined
-    this.#sessions.set(renamed, session)
+    this.#sessions.set(keyOf(renamed), session)
     session.token = renamed
     return renamed
   }
@@ -116,7 +119,8 @@ export class SessionStore {
    * principal or another virtual server: the client is told the same of all of these.
    */
   find(token: string, server: string, principal: string): Session | undefined {
-    const session = this.#sessions.get(token) ?? this.#reopen(token)
+    const known = this.#sessions.get(keyOf(token))
+    const session = known?.token === token ? known : this.#reopen(token)
     if (session === undefined) return undefined
     const { seed } = session
     if (this.#isOld(seed) || seed.server !== server || seed.principal !== principal)
@@ -128,7 +132,7 @@ export class SessionStore {
   /** The client ends its session: the id is not accepted again. */
   end(token: string, session: Session): void {
     this.#ended.set(session.seed.uid, true)
-    this.#sessions.delete(token)
+    this.#sessions.delete(keyOf(token))
   }
 
   *[Symbol.iterator](): Iterator<Session> {
@@ -153,7 +157,7 @@ export class SessionStore {
   #keep(token: string, seed: SessionSeed): Session {
     const session = new Session(seed, (...said) => this.#events.onUnheard?.(...said))
     session.token = token
-    this.#sessions.set(token, session)
+    this.#sessions.set(keyOf(token), session)
     return session
   }
 
@@ -168,9 +172,13 @@ export class SessionStore {
   #dropIdle(): void {
     const now = Date.now()
     const { idleTimeoutMs, maxAgeMs } = this.#settings
-    for (const [token, session] of this.#sessions.entries()) {
+    for (const [key, session] of this.#sessions.entries()) {
       const isOld = now - session.seed.createdAt > maxAgeMs
-      if (isOld || session.idleMs > idleTimeoutMs) this.#sessions.delete(token)
+      if (isOld || session.idleMs > idleTimeoutMs) this.#sessions.delete(key)
     }
   }
+}
+
+function keyOf(token: string): string {
+  return token.slice(-KEY_CHARS)
 }

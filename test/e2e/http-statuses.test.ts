@@ -104,12 +104,17 @@ describe('the endpoint over HTTP', () => {
   it('wants a session on everything but initialize: 400 without, 404 for one it does not know [R50][R49]', async () => {
     await using gateway = await startAll()
     const session = await openSession(gateway.url)
-    const changed = `${session.id.slice(0, -2)}${session.id.endsWith('AA') ? 'BB' : 'AA'}`
+    const { id: own } = session
+    const changed = `${own.slice(0, -2)}${own.endsWith('AA') ? 'BB' : 'AA'}`
+    const changedBefore = `${own.slice(0, 20)}${own[20] === 'A' ? 'B' : 'A'}${own.slice(21)}`
     const accept = 'text/event-stream'
     for (const [id, status] of [
       [undefined, 400],
       ['unknown', 404],
       [changed, 404],
+      [changedBefore, 404],
+      // Its end alone.
+      [own.slice(-32), 404],
     ] as const) {
       const headers = { 'mcp-session-id': id }
       expect((await post(gateway.url, ping, headers)).status).toBe(status)
