@@ -11,13 +11,10 @@ const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n')
  * read whole; one that is not the result for that id ends everything with an error.
  */
 export async function load(port, requests, seconds) {
-  const latencies = []
   const begin = performance.now()
-  const until = begin + seconds * 1000
-  await Promise.all(
-    requests.map(({ id, bytes }) => new Connection(port, id, bytes, until, latencies).run()),
-  )
-  const took = (performance.now() - begin) / 1000
+  const open = openLoad(port, requests)
+  const { latencies, took } = await open.until(begin, seconds)
+  open.close()
   latencies.sort((one, other) => one - other)
   return {
     calls: latencies.length,
@@ -27,12 +24,31 @@ export async function load(port, requests, seconds) {
   }
 }
 
+/** The same with connections that stay, for many short whiles. */
+export function openLoad(port, requests) {
+  const connections = requests.map(({ id, bytes }) => new Connection(port, id, bytes))
+  return {
+    /** Asks until so long after `begin`, which is as `performance.now` has it. Latencies are in no order. */
+    until: async (begin, seconds) => {
+      const latencies = []
+      const end = begin + seconds * 1000
+      await Promise.all(connections.map((it) => it.run(end, latencies)))
+      return { latencies, took: (performance.now() - begin) / 1000 }
+    },
+    close: () => {
+      for (const connection of connections) connection.close()
+    },
+  }
+}
+
 class Connection {
   #socket
   #id
   #request
-  #until
-  #latencies
+  #isConnected = false
+  /** What is to be done with an answer, and with what keeps it from coming. */
+  #answered = () => {}
+  #failed = () => {}
   #sentAt = 0
   /** Bytes of the body that are still to come; negative where only its end tells. */
   #missing = 0
@@ -42,37 +58,48 @@ class Connection {
   #kept = []
   #length
 
-  constructor(port, id, request, until, latencies) {
+  constructor(port, id, request) {
     this.#id = id
     this.#request = request
-    this.#until = until
-    this.#latencies = latencies
+    const fail = (error) => {
+      this.#socket.destroy()
+      this.#failed(error)
+    }
     this.#socket = connect(port, '127.0.0.1').setNoDelay(true)
+    this.#socket.on('connect', () => {
+      this.#isConnected = true
+      this.#send()
+    })
+    this.#socket.on('error', fail)
+    this.#socket.on('close', () => this.#failed(new Error('a contender closed its connection')))
+    this.#socket.on('data', (chunk) => {
+      try {
+        if (!this.#hasEnded(chunk)) return
+        if (this.#kept !== undefined) this.#check()
+      } catch (error) {
+        return fail(error)
+      }
+      this.#answered()
+    })
   }
 
-  run() {
+  /** Asks until then; what is asked last is answered later. Adds how long each answer took. */
+  run(until, latencies) {
     return new Promise((resolve, reject) => {
-      const fail = (error) => {
-        this.#socket.destroy()
-        reject(error)
-      }
-      this.#socket.on('connect', () => this.#send())
-      this.#socket.on('error', fail)
-      this.#socket.on('close', () => reject(new Error('a contender closed its connection')))
-      this.#socket.on('data', (chunk) => {
-        try {
-          if (!this.#hasEnded(chunk)) return
-          if (this.#kept !== undefined) this.#check()
-        } catch (error) {
-          return fail(error)
-        }
+      this.#failed = reject
+      this.#answered = () => {
         const now = performance.now()
-        this.#latencies.push(now - this.#sentAt)
-        if (now < this.#until) return this.#send()
-        this.#socket.end()
-        resolve()
-      })
+        latencies.push(now - this.#sentAt)
+        if (now < until) this.#send()
+        else resolve()
+      }
+      if (this.#isConnected) this.#send()
     })
+  }
+
+  close() {
+    this.#failed = () => {}
+    this.#socket.end()
   }
 
   #send() {

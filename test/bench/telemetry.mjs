@@ -2,19 +2,19 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { startGateway } from './gateway.mjs'
-import { load } from './load.mjs'
+import { load, openLoad } from './load.mjs'
 import { cpuSeconds } from './machine.mjs'
 import { requestBytes } from './requests.mjs'
 
 const CONNECTIONS = 32
-/** Equal processes differ by a tenth from each other, as long as they run: by how their code and tables happen to lie. */
-const COUPLES = 4
-/** Of two that are near each other; what else the machine does comes and goes within seconds. */
-const PAIRS = 48
-const PAIR_SECONDS = 0.5
-/** What is done for one call in a hundred runs as it was read for some ten seconds, before it is worth compiling. */
-const WARM_ROUNDS = 5
-const WARM_SECONDS = 3
+/** Code and tables of equal processes lie differently. */
+const COUPLES = 2
+const PAIRS = 24
+/** Both of a pair run at the same time: what else the machine does comes and goes within seconds, and meets both. */
+const PAIR_SECONDS = 2
+const SETTLE_SECONDS = 0.2
+/** What is done for one call in a hundred runs as it was read for long, before it is worth compiling. */
+const WARM_SECONDS = 60
 const SHARES = [0.25, 0.5, 0.75]
 
 export async function compareTelemetry(backend) {
@@ -31,18 +31,13 @@ export async function compareTelemetry(backend) {
   for (let count = 0; count < COUPLES; count++) {
     couples.push([await contender(backend, silent), await contender(backend, telling)])
   }
-  for (let round = 0; round < WARM_ROUNDS; round++) {
-    for (const it of couples.flat()) await load(it.port, it.requests, WARM_SECONDS)
-  }
+  await Promise.all(couples.flat().map((it) => load(it.port, it.requests, WARM_SECONDS)))
   const pairs = []
   for (let pair = 0; pair < PAIRS; pair++) {
     // Each with each of the others.
     const off = couples[pair % COUPLES][0]
     const on = couples[Math.floor(pair / COUPLES) % COUPLES][1]
-    const samples = new Map()
-    // Neither is always the first.
-    for (const it of pair % 2 === 0 ? [off, on] : [on, off]) samples.set(it, await sample(it))
-    const [without, told] = [samples.get(off), samples.get(on)]
+    const [without, told] = await Promise.all([off, on].map(sample))
     pairs.push({ wall: told.rate / without.rate, cpu: without.cpu / told.cpu })
   }
   for (const it of couples.flat()) await it.stop()
@@ -73,10 +68,15 @@ async function contender(backend, settings) {
   return { ...gateway, requests }
 }
 
+/** Calls per second, and the seconds of CPU of one call. */
 async function sample(it) {
+  const open = openLoad(it.port, it.requests)
+  // On new connections, and after a pause, calls cost more for a while.
+  await open.until(performance.now(), SETTLE_SECONDS)
   const before = cpuSeconds(it.pids())
-  const { calls, callsPerSecond } = await load(it.port, it.requests, PAIR_SECONDS)
-  const cpu = (cpuSeconds(it.pids()) - before) / calls
+  const { latencies, took } = await open.until(performance.now(), PAIR_SECONDS)
+  const cpu = cpuSeconds(it.pids()) - before
+  open.close()
   it.emptyLog()
-  return { rate: callsPerSecond, cpu }
+  return { rate: latencies.length / took, cpu: cpu / latencies.length }
 }
