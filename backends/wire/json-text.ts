@@ -8,6 +8,7 @@ import {
   CLOSING_BRACKET,
   COLON,
   COMMA,
+  isSpace,
   OPENING_BRACE,
   OPENING_BRACKET,
   QUOTE,
@@ -134,10 +135,6 @@ function skipSpace(text: string, at: number): number {
   return at
 }
 
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
-}
-
 /** The index after the string that opens at `at`. `indexOf` runs natively, so long strings cost little. */
 function skipString(text: string, at: number): number {
   for (let from = at + 1; ;) {
@@ -187,9 +184,7 @@ function endsScalar(code: number): boolean {
 function skipValue(text: string, at: number): number {
   const first = text.charCodeAt(at)
   if (first === QUOTE) return skipString(text, at)
-  if (first !== OPENING_BRACE && first !== OPENING_BRACKET) {
-    return skipScalar(text, at)
-  }
+  if (first !== OPENING_BRACE && first !== OPENING_BRACKET) return skipScalar(text, at)
   let depth = 0
   for (let next = at; ;) {
     next = nextStructure(text, next)

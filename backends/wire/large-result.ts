@@ -8,6 +8,7 @@ import {
   CLOSING_BRACE,
   CLOSING_BRACKET,
   COLON,
+  isSpace,
   OPENING_BRACE,
   OPENING_BRACKET,
   QUOTE,
@@ -179,8 +180,4 @@ class Scan {
     }
     return parts
   }
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
