@@ -6,6 +6,7 @@ import type { Backend, BackendState } from '../../backends/index.js'
 import { idOf } from '../../backends/index.js'
 import type { CatalogKeeper } from '../../federation/index.js'
 import type { Operation, Operations } from '../telemetry/operations.js'
+import { gatewayMsOf } from '../telemetry/operations.js'
 import type { VariantState } from '../variants/variants.js'
 import { Agents } from './agents.js'
 import { CatalogChanges } from './catalog-changes.js'
@@ -66,13 +67,13 @@ export class Insight {
 
 /** As clients may write as they like, no longer than people read; without the attributes, which rules are for. */
 function shown(operation: Operation): object {
-  const { name, client, principal, durationMs, upstreamMs } = operation
+  const { name, client, principal } = operation
   return {
     ...operation,
     attributes: undefined,
     name: name.slice(0, MAX_TEXT),
     client: { name: client.name.slice(0, MAX_TEXT), version: client.version.slice(0, MAX_TEXT) },
     principal: { ...principal, name: principal.name.slice(0, MAX_TEXT) },
-    gatewayMs: Math.max(0, durationMs - upstreamMs),
+    gatewayMs: gatewayMsOf(operation),
   }
 }

@@ -1,6 +1,7 @@
 /** What went through over the last hour, in all and by target, from the records of operations. */
 import { LRUCache } from 'lru-cache'
 import type { Operation } from '../telemetry/operations.js'
+import { gatewayMsOf } from '../telemetry/operations.js'
 import { stepOf } from './durations.js'
 import type { Sample, SlotTally } from './figures.js'
 import { Figures } from './figures.js'
@@ -115,12 +116,13 @@ export class Traffic {
   }
 }
 
-function sampleOf({ at, outcome, durationMs, upstreamMs }: Operation): Sample {
+function sampleOf(operation: Operation): Sample {
+  const { at, outcome, durationMs, upstreamMs } = operation
   return {
     at: at + durationMs,
     outcome,
     total: stepOf(durationMs),
-    gateway: stepOf(Math.max(0, durationMs - upstreamMs)),
+    gateway: stepOf(gatewayMsOf(operation)),
     upstream: upstreamMs > 0 ? stepOf(upstreamMs) : undefined,
   }
 }

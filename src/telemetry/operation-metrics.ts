@@ -8,6 +8,7 @@ import type { BoundedLabels } from './bounded-labels.js'
 import { OTHER } from './bounded-labels.js'
 import { METRICS } from './metric-descriptions.js'
 import type { Operation } from './operations.js'
+import { gatewayMsOf } from './operations.js'
 import { isCode, networkOf } from './span-attributes.js'
 import { TupleCache } from './tuple-cache.js'
 import type { UpstreamOperation } from './upstream-operation.js'
@@ -111,8 +112,7 @@ export class OperationMetrics {
   record(operation: Operation): void {
     const { duration, own, count } = this.#seriesOf(operation)
     addDuration(duration, operation.durationMs)
-    // Servers that are asked at the same time have more of it together than there is.
-    addDuration(own, Math.max(0, operation.durationMs - operation.upstreamMs))
+    addDuration(own, gatewayMsOf(operation))
     count.value++
     this.#in.value += operation.bytesIn
     this.#out.value += operation.bytesOut

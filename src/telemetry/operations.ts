@@ -43,6 +43,11 @@ export interface Operation {
   readonly attributes: Readonly<Record<string, string | number | boolean>>
 }
 
+/** The gateway's own share. Servers that are asked at the same time have more of the whole together than there is. */
+export function gatewayMsOf({ durationMs, upstreamMs }: Operation): number {
+  return Math.max(0, durationMs - upstreamMs)
+}
+
 type Listener = (operation: Operation) => void
 
 /** Of those that went well, so many are kept of each while; nobody reads more. */
