@@ -195,7 +195,7 @@ export class Elsewhere {
     if (home === peers.place) return undefined
     if (OF_THE_SESSION.has(method)) {
       void this.#tellHome(home, {
-        ...asked(visit, method === 'notifications/cancelled'),
+        ...asked(visit, { isOwed: method === 'notifications/cancelled' }),
         isTold: true,
       })
       return undefined
@@ -229,13 +229,11 @@ export class Elsewhere {
   }
 
   async #run(errand: Errand, visit: Posted): Promise<boolean> {
-    const { place, id, isOwed, otherwise, postedFor } = errand
+    const { place, id, otherwise } = errand
     const gone = goneWith(visit)
     this.#given.add(gone)
     try {
-      const request = asked(visit, isOwed)
-      const given = postedFor === undefined ? request : { ...request, postedFor }
-      passOn(await this.#ask(place, given, gone.signal), visit)
+      passOn(await this.#ask(place, asked(visit, errand), gone.signal), visit)
       return true
     } catch (error) {
       const isStopped = gone.signal.reason === STOPPED
@@ -278,9 +276,12 @@ export class Elsewhere {
 }
 
 /** The request as it came. */
-function asked({ request, name, principal, body }: Posted, isOwed = false): PeerRequest {
+function asked(
+  { request, name, principal, body }: Posted,
+  { isOwed = false, postedFor }: Pick<PeerRequest, 'isOwed' | 'postedFor'> = {},
+): PeerRequest {
   const { method = 'GET', headers } = request
-  return { method, name, headers, body, principal, origin: originOf(request), isOwed }
+  return { method, name, headers, body, principal, origin: originOf(request), isOwed, postedFor }
 }
 
 function passOn(answer: IncomingMessage, { response }: Pick<Visit, 'response'>): void {

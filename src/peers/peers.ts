@@ -35,7 +35,7 @@ export interface PeerRequest {
   /** It is served where it came as well, and counted there. */
   readonly isTold?: boolean
   /** The key of the HTTP+SSE stream that it was posted for. */
-  readonly postedFor?: string
+  readonly postedFor?: string | undefined
 }
 
 export type PeerVisit = Pick<PeerRequest, 'name' | 'principal' | 'origin' | 'isTold' | 'postedFor'>
