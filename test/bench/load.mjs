@@ -11,9 +11,8 @@ const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n')
  * read whole; one that is not the result for that id ends everything with an error.
  */
 export async function load(port, requests, seconds) {
-  const begin = performance.now()
   const open = openLoad(port, requests)
-  const { latencies, took } = await open.until(begin, seconds)
+  const { latencies, took } = await open.ask(seconds)
   open.close()
   latencies.sort((one, other) => one - other)
   return {
@@ -28,9 +27,10 @@ export async function load(port, requests, seconds) {
 export function openLoad(port, requests) {
   const connections = requests.map(({ id, bytes }) => new Connection(port, id, bytes))
   return {
-    /** Asks until so long after `begin`, which is as `performance.now` has it. Latencies are in no order. */
-    until: async (begin, seconds) => {
+    /** Asks for so long. Latencies are in no order. */
+    ask: async (seconds) => {
       const latencies = []
+      const begin = performance.now()
       const end = begin + seconds * 1000
       await Promise.all(connections.map((it) => it.run(end, latencies)))
       return { latencies, took: (performance.now() - begin) / 1000 }
@@ -45,7 +45,6 @@ class Connection {
   #socket
   #id
   #request
-  #isConnected = false
   /** What is to be done with an answer, and with what keeps it from coming. */
   #answered = () => {}
   #failed = () => {}
@@ -66,12 +65,8 @@ class Connection {
       this.#failed(error)
     }
     this.#socket = connect(port, '127.0.0.1').setNoDelay(true)
-    this.#socket.on('connect', () => {
-      this.#isConnected = true
-      this.#send()
-    })
     this.#socket.on('error', fail)
-    this.#socket.on('close', () => this.#failed(new Error('a contender closed its connection')))
+    this.#socket.on('close', () => this.#failed(closed()))
     this.#socket.on('data', (chunk) => {
       try {
         if (!this.#hasEnded(chunk)) return
@@ -86,6 +81,7 @@ class Connection {
   /** Asks until then; what is asked last is answered later. Adds how long each answer took. */
   run(until, latencies) {
     return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) return reject(this.#socket.errored ?? closed())
       this.#failed = reject
       this.#answered = () => {
         const now = performance.now()
@@ -93,12 +89,12 @@ class Connection {
         if (now < until) this.#send()
         else resolve()
       }
-      if (this.#isConnected) this.#send()
+      if (this.#socket.connecting) this.#socket.once('connect', () => this.#send())
+      else this.#send()
     })
   }
 
   close() {
-    this.#failed = () => {}
     this.#socket.end()
   }
 
@@ -157,6 +153,10 @@ class Connection {
     const isResult = text.includes('"result":') && !text.includes('"isError":true')
     if (id !== JSON.stringify(this.#id) || !isResult) throw unexpected(whole)
   }
+}
+
+function closed() {
+  return new Error('a contender closed its connection')
 }
 
 function unexpected(answer) {

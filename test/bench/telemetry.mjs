@@ -72,9 +72,9 @@ async function contender(backend, settings) {
 async function sample(it) {
   const open = openLoad(it.port, it.requests)
   // On new connections, and after a pause, calls cost more for a while.
-  await open.until(performance.now(), SETTLE_SECONDS)
+  await open.ask(SETTLE_SECONDS)
   const before = cpuSeconds(it.pids())
-  const { latencies, took } = await open.until(performance.now(), PAIR_SECONDS)
+  const { latencies, took } = await open.ask(PAIR_SECONDS)
   const cpu = cpuSeconds(it.pids()) - before
   open.close()
   it.emptyLog()
