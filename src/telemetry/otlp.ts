@@ -1,8 +1,10 @@
 /** The way to an OpenTelemetry collector. Nothing of it is loaded where none is configured. */
 import { diag, DiagLogLevel } from '@opentelemetry/api'
-import type { PushMetricExporter } from '@opentelemetry/sdk-metrics'
-import type { SpanExporter } from '@opentelemetry/sdk-trace-base'
+import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { HttpPoster } from '../../backends/index.js'
 import type { Logger } from './logging.js'
+import { OtlpExporter } from './otlp-exporter.js'
 import type { TelemetrySettings } from './settings.js'
 
 type OtlpSettings = NonNullable<TelemetrySettings['otlp']>
@@ -22,20 +24,17 @@ export async function createExporters(
 ): Promise<OtlpExporters> {
   reportTo(logger)
   const base = endpoint.replace(/\/+$/, '')
-  const options = (signal: string) => ({ url: `${base}/v1/${signal}`, headers })
-  const [traces, metrics] =
-    protocol === 'http/json'
-      ? await Promise.all([
-          import('@opentelemetry/exporter-trace-otlp-http'),
-          import('@opentelemetry/exporter-metrics-otlp-http'),
-        ])
-      : await Promise.all([
-          import('@opentelemetry/exporter-trace-otlp-proto'),
-          import('@opentelemetry/exporter-metrics-otlp-proto'),
-        ])
+  const isJson = protocol === 'http/json'
+  const type = isJson ? 'application/json' : 'application/x-protobuf'
+  const serializers = await import('@opentelemetry/otlp-transformer')
+  const [spans, metrics] = isJson
+    ? [serializers.JsonTraceSerializer, serializers.JsonMetricsSerializer]
+    : [serializers.ProtobufTraceSerializer, serializers.ProtobufMetricsSerializer]
+  const poster = (signal: string) =>
+    new HttpPoster(`${base}/v1/${signal}`, { ...headers, 'content-type': type })
   return {
-    traces: new traces.OTLPTraceExporter(options('traces')),
-    metrics: new metrics.OTLPMetricExporter(options('metrics')),
+    traces: new OtlpExporter<ReadableSpan[]>(spans, poster('traces')),
+    metrics: new OtlpExporter<ResourceMetrics>(metrics, poster('metrics')),
   }
 }
 
