@@ -40,7 +40,6 @@ import { Sealer } from './session/sealing.js'
 import { SessionStore } from './session/session-store.js'
 import { sessionKeys } from './session/settings.js'
 import { SealedTaskIds } from './session/task-ids.js'
-import { Afterwards } from './telemetry/afterwards.js'
 import {
   CircuitLog,
   GuardLog,
@@ -57,11 +56,11 @@ import {
 import type { Logger } from './telemetry/logging.js'
 import type { Observatory } from './telemetry/observation.js'
 import { Observation, UNOBSERVED } from './telemetry/observation.js'
+import { OperationKinds } from './telemetry/operation-kind.js'
 import { Operations } from './telemetry/operations.js'
 import { Redactor } from './telemetry/redactor.js'
 import { Telemetry } from './telemetry/telemetry.js'
 import { hasTrace } from './telemetry/trace-context.js'
-import type { UpstreamOperation } from './telemetry/upstream-operation.js'
 import { ownRequests } from './telemetry/upstream-operation.js'
 import { Variants } from './variants/variants.js'
 import { VERSION } from './version.js'
@@ -72,15 +71,18 @@ export interface AssemblyOptions {
   readonly onBackend?: (keeper: CatalogKeeper) => void
   /** Where what is asked is recorded; a new one where none is given. */
   readonly operations?: Operations
-  /** Takes lines of the access log. */
-  readonly writeAccess?: (line: string) => void
+  /** Takes whole lines of the access log. */
+  readonly writeAccess?: (lines: string) => void
   /** Is given what adds the lines that are still to come, for whoever writes others or ends the process. */
   readonly beforeOtherLines?: (addLines: () => void) => void
 }
 
 /** @throws the error of `listen` where the port for other replicas cannot be had */
 export async function assemble(config: Config, options: AssemblyOptions) {
-  const { logger, operations = new Operations() } = options
+  const { logger } = options
+  const onInternalError = (error: unknown): void => logger.error({ err: error }, 'internal error')
+  const operations = options.operations ?? new Operations(onInternalError)
+  const kinds = new OperationKinds()
   const insight = new Insight(operations)
   const clientInfo: JsonObject = { name: config.federation.serverInfo.name, version: VERSION }
 
@@ -137,7 +139,12 @@ export async function assemble(config: Config, options: AssemblyOptions) {
   const reachLog = new ReachLog(logger, redact)
   const circuits = new CircuitLog(logger)
   const registry = new Registry(
-    { clientInfo, taskIds, redact, watcher: ownRequests((operation) => onUpstream(operation)) },
+    {
+      clientInfo,
+      taskIds,
+      redact,
+      watcher: ownRequests(kinds, (operation) => operations.recordUpstream(operation)),
+    },
     {
       onAdded: (backend) => {
         const { tls, auth } = backend.target
@@ -216,18 +223,15 @@ export async function assemble(config: Config, options: AssemblyOptions) {
   })
   const { metrics } = telemetry
   const terms = new TermsMaker({ access, addresses, admission, insight, metrics, policy })
-  const onUpstream = (operation: UpstreamOperation): void =>
-    metrics.operations.recordUpstream(operation)
-  const afterwards = new Afterwards((error) => logger.error({ err: error }, 'internal error'))
-  options.beforeOtherLines?.(afterwards.finish)
+  options.beforeOtherLines?.(operations.flush)
   const observatory: Observatory = {
     operations,
+    kinds,
     tracing: telemetry.tracing,
     allowsBaggage: () => telemetry.allowsBaggage,
-    attributesOf,
+    attributesOf: (...of) => attributes.shownOf(...of),
     addressOf: (request) => addresses.of(request),
-    onUpstream,
-    afterwards,
+    onError: onInternalError,
   }
   const tokens = new ReplyTokens(keys, place)
   const elsewhere =
@@ -257,7 +261,7 @@ export async function assemble(config: Config, options: AssemblyOptions) {
       return name.includes('/') ? federation.group(name) : federation.single(name)
     },
     termsFor: (asker, response) => terms.for(asker, response),
-    onInternalError: (error) => logger.error({ err: error }, 'internal error'),
+    onInternalError,
   }
   const endpoint = new McpEndpoint(endpointOptions)
   const sseEndpoint = config.listen.legacySse ? new SseEndpoint(endpointOptions) : undefined
@@ -300,13 +304,12 @@ export async function assemble(config: Config, options: AssemblyOptions) {
     endpoint,
     sseEndpoint,
     readiness,
-    onInternalError: endpointOptions.onInternalError,
+    onInternalError,
   })
 
   return {
     access,
     admission,
-    afterwards,
     app,
     callers,
     discovery,
@@ -314,7 +317,8 @@ export async function assemble(config: Config, options: AssemblyOptions) {
     endpoint,
     federation,
     insight,
-    onInternalError: endpointOptions.onInternalError,
+    onInternalError,
+    operations,
     overload,
     peers,
     policy,

@@ -63,8 +63,8 @@ export interface GatewayOptions extends AssemblyOptions {
 export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
   const { logger, doorway } = options
   const parts = await assemble(config, options)
-  const { access, admission, afterwards, app, discovery, federation, insight } = parts
-  const { peers, policy, registry, served, state, telemetry } = parts
+  const { access, admission, app, discovery, federation, insight } = parts
+  const { operations, peers, policy, registry, served, state, telemetry } = parts
   const { host, port, tls } = config.listen
   const listener = await listen(app, host, doorway ?? port, tls && loggedTls(tls, logger)).catch(
     async (error: unknown) => {
@@ -83,11 +83,11 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     config: () => served.config,
     problems: () => served.problems,
     readiness: state.readiness,
-    onLook: afterwards.finish,
+    onLook: operations.flush,
   })
   if (inspection !== undefined) {
     doorway?.onAdmin(inspection, (report, now) => {
-      afterwards.finish()
+      operations.flush()
       return insight.traffic.talliesFor(report, now)
     })
   }
@@ -118,7 +118,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     readiness: state.readiness,
     problems: () => served.problems,
     apply: (changed) => {
-      afterwards.finish()
+      operations.flush()
       parts.redactor.add(secretsOf(changed))
       access.update(changed)
       policy.update(changed.authorization)
@@ -156,7 +156,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       insight.close()
       door.close()
       await admin?.listener.close(0)
-      afterwards.finish()
+      operations.flush()
       await telemetry.close()
       parts.sessions.close()
       parts.callers.close()

@@ -2,15 +2,14 @@
 import { LRUCache } from 'lru-cache'
 import type { Era } from '../../backends/index.js'
 import { OTHER } from '../telemetry/bounded-labels.js'
+import type { OperationKind } from '../telemetry/operation-kind.js'
+import { Facet } from '../telemetry/operation-kind.js'
 import type { Operation } from '../telemetry/operations.js'
-import { TupleCache } from '../telemetry/tuple-cache.js'
 
 /** Clients choose what they call themselves, so there is no end to them; those heard of last are kept. */
 const MAX_AGENTS = 500
 /** Of each; what comes after is one entry. */
 const MAX_USES = 100
-/** Of all of them together, and then found anew. */
-const MAX_USE_KEYS = 5_000
 const MAX_TEXT = 128
 
 interface Use {
@@ -26,8 +25,8 @@ interface Use {
 }
 
 interface Agent {
-  readonly client: Operation['client']
-  readonly principal: Operation['principal']
+  readonly client: OperationKind['client']
+  readonly principal: OperationKind['principal']
   readonly address: string
   readonly firstAt: number
   era: Era
@@ -38,17 +37,15 @@ interface Agent {
 
 export class Agents {
   readonly #agents = new LRUCache<string, Agent>({ max: MAX_AGENTS })
-  /** Keys by what they are made of: joined anew for each operation, that would be most of what this costs. */
-  readonly #keys = new TupleCache<string>(MAX_AGENTS)
-  readonly #useKeys = new TupleCache<string>(MAX_USE_KEYS)
 
-  add(operation: Operation): void {
-    const { at, outcome, durationMs, upstreamMs, era, protocolVersion } = operation
-    const agent = this.#agentOf(operation)
+  add({ kind, at, durationMs, upstreamMs }: Operation): void {
+    const { outcome, era, protocolVersion } = kind
+    const keys = KEYS.of(kind)
+    const agent = this.#agentOf(kind, keys.agent, at)
     agent.era = era
     agent.protocolVersion = protocolVersion
     agent.lastAt = at
-    const use = this.#useOf(agent, operation)
+    const use = useOf(agent, kind, keys.use)
     use.count++
     use.totalMs += durationMs
     use.upstreamMs += upstreamMs
@@ -76,16 +73,12 @@ export class Agents {
     return { agents, kept: MAX_AGENTS }
   }
 
-  #agentOf(operation: Operation): Agent {
-    const { client, principal, address, at, era, protocolVersion } = operation
-    const { id } = principal
-    const key =
-      this.#keys.get(address, client.name, client.version, id) ??
-      this.#keys.set(agentKey(operation), address, client.name, client.version, id)
+  #agentOf(kind: OperationKind, key: string, at: number): Agent {
     const known = this.#agents.get(key)
     if (known !== undefined) return known
+    const { principal, address, era, protocolVersion } = kind
     const agent: Agent = {
-      client: shownClient(operation),
+      client: shownClient(kind),
       principal: { ...principal, name: principal.name.slice(0, MAX_TEXT) },
       address,
       era,
@@ -97,39 +90,45 @@ export class Agents {
     this.#agents.set(key, agent)
     return agent
   }
-
-  /** Names that clients make up are one, and so is what comes when there are many. */
-  #useOf({ uses }: Agent, operation: Operation): Use {
-    const { method, name, isKnownName, target } = operation
-    const shown = isKnownName || name === '' ? name : OTHER
-    const key =
-      this.#useKeys.get(shown, method, target) ??
-      this.#useKeys.set(useKey(shown, method, target), shown, method, target)
-    const isKept = uses.has(key) || uses.size < MAX_USES
-    const known = uses.get(isKept ? key : OTHER)
-    if (known !== undefined) return known
-    const use = isKept
-      ? { method: method.slice(0, MAX_TEXT), name: shown.slice(0, MAX_TEXT * 2), target }
-      : { method: OTHER, name: OTHER, target: '' }
-    const begun = { ...use, count: 0, failed: 0, denied: 0, totalMs: 0, upstreamMs: 0, lastAt: 0 }
-    uses.set(isKept ? key : OTHER, begun)
-    return begun
-  }
 }
 
-function shownClient({ client }: Operation): Operation['client'] {
+/** Names that clients make up are one, and so is what comes when there are many. */
+function useOf({ uses }: Agent, kind: OperationKind, key: string): Use {
+  const known = uses.get(key)
+  if (known !== undefined) return known
+  const isKept = uses.size < MAX_USES
+  const other = isKept ? undefined : uses.get(OTHER)
+  if (other !== undefined) return other
+  const { method, target } = kind
+  const name = shownName(kind)
+  const use = isKept
+    ? { method: method.slice(0, MAX_TEXT), name: name.slice(0, MAX_TEXT * 2), target }
+    : { method: OTHER, name: OTHER, target: '' }
+  const begun = { ...use, count: 0, failed: 0, denied: 0, totalMs: 0, upstreamMs: 0, lastAt: 0 }
+  uses.set(isKept ? key : OTHER, begun)
+  return begun
+}
+
+const KEYS = new Facet((kind) => ({ agent: agentKey(kind), use: useKey(kind) }))
+
+function shownName({ name, isKnownName }: OperationKind): string {
+  return isKnownName || name === '' ? name : OTHER
+}
+
+function shownClient({ client }: OperationKind): OperationKind['client'] {
   return { name: client.name.slice(0, MAX_TEXT), version: client.version.slice(0, MAX_TEXT) }
 }
 
 /** The lengths keep apart what a client may write into its name. */
-function agentKey(operation: Operation): string {
-  const { name, version } = shownClient(operation)
-  const { principal, address } = operation
+function agentKey(kind: OperationKind): string {
+  const { name, version } = shownClient(kind)
+  const { principal, address } = kind
   return `${name.length} ${version.length} ${name}${version}${principal.id} ${address}`
 }
 
-function useKey(name: string, method: string, target: string): string {
-  return `${method.slice(0, MAX_TEXT)}\n${name.slice(0, MAX_TEXT * 2)}\n${target}`
+function useKey(kind: OperationKind): string {
+  const { method, target } = kind
+  return `${method.slice(0, MAX_TEXT)}\n${shownName(kind).slice(0, MAX_TEXT * 2)}\n${target}`
 }
 
 function totalsOf(uses: readonly Use[]): object {

@@ -1,5 +1,5 @@
 /** How many, how well and how fast, over the last while: a ring of time slots whose size never changes. */
-import type { Outcome } from '../telemetry/operations.js'
+import type { Outcome } from '../telemetry/operation-kind.js'
 import { Durations } from './durations.js'
 import type { Tally } from './tally.js'
 

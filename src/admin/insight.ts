@@ -27,10 +27,11 @@ export class Insight {
 
   constructor(operations: Operations) {
     this.#operations = operations
-    operations.subscribe((operation) => {
-      this.traffic.add(operation)
-      this.agents.add(operation)
-      this.feed.tell('operations', () => shown(operation))
+    operations.subscribe((records) => {
+      for (const operation of records) this.traffic.add(operation)
+      for (const operation of records) this.agents.add(operation)
+      if (this.feed.watchers === 0) return
+      for (const operation of records) this.feed.tell('operations', () => shown(operation))
     })
     this.refusals.newest.subscribe((refusal) => this.feed.tell('denials', () => refusal))
     this.changes.newest.subscribe((change) => this.feed.tell('catalog', () => change))
@@ -65,15 +66,35 @@ export class Insight {
   }
 }
 
-/** As clients may write as they like, no longer than people read; without the attributes, which rules are for. */
+/**
+ * As clients may write as they like, no longer than people read. Each member by its name: kinds hold more than is for people,
+ * the settings of targets with their secrets among it.
+ */
 function shown(operation: Operation): object {
-  const { name, client, principal } = operation
+  const { at, durationMs, upstreamMs, session, bytesIn, bytesOut, traceId, spanId } = operation
+  const { method, name, isKnownName, target, variant, outcome, errorType } = operation.kind
+  const { era, protocolVersion, client, principal, address } = operation.kind
   return {
-    ...operation,
-    attributes: undefined,
-    name: name.slice(0, MAX_TEXT),
-    client: { name: client.name.slice(0, MAX_TEXT), version: client.version.slice(0, MAX_TEXT) },
-    principal: { ...principal, name: principal.name.slice(0, MAX_TEXT) },
+    at,
+    durationMs,
+    upstreamMs,
     gatewayMs: gatewayMsOf(operation),
+    method,
+    name: name.slice(0, MAX_TEXT),
+    isKnownName,
+    target,
+    variant,
+    outcome,
+    errorType,
+    era,
+    protocolVersion,
+    session,
+    principal: { ...principal, name: principal.name.slice(0, MAX_TEXT) },
+    client: { name: client.name.slice(0, MAX_TEXT), version: client.version.slice(0, MAX_TEXT) },
+    address,
+    bytesIn,
+    bytesOut,
+    traceId,
+    spanId,
   }
 }

@@ -1,5 +1,5 @@
 /** What happened in a while, as counts that can be added up: those of several processes make one, and a summary is made of it. */
-import type { Outcome } from '../telemetry/operations.js'
+import type { Outcome } from '../telemetry/operation-kind.js'
 import { quantileOf } from './durations.js'
 
 /** Latencies are in milliseconds, and `undefined` where nothing happened. */

@@ -1,5 +1,6 @@
 /** What went through over the last hour, in all and by target, from the records of operations. */
 import { LRUCache } from 'lru-cache'
+import { Facet } from '../telemetry/operation-kind.js'
 import type { Operation } from '../telemetry/operations.js'
 import { gatewayMsOf } from '../telemetry/operations.js'
 import { stepOf } from './durations.js'
@@ -57,6 +58,11 @@ export interface Tallies {
 
 export type TalliesFor = (report: TalliedReport, now: number) => Tallies
 
+/** Of several servers of a target each has its own figures. */
+const ids = new Facet(({ target: name, variant }) => ({
+  id: variant === '' ? name : `${name}@${variant}`,
+}))
+
 export class Traffic {
   readonly #all = new Figures(SLOT_MS, HOUR_MS / SLOT_MS)
   readonly #targets = new LRUCache<string, TargetFigures>({ max: MAX_TARGETS })
@@ -64,10 +70,9 @@ export class Traffic {
   add(operation: Operation): void {
     const sample = sampleOf(operation)
     this.#all.add(sample)
-    const { outcome, target, variant } = operation
+    const { outcome, target, method, name, errorType } = operation.kind
     if (target === '') return
-    // Of several servers of a target each has its own.
-    const id = variant === '' ? target : `${target}@${variant}`
+    const { id } = ids.of(operation.kind)
     let known = this.#targets.get(id)
     if (known === undefined) {
       const figures = new Figures(TARGET_SLOT_MS, HOUR_MS / TARGET_SLOT_MS)
@@ -76,7 +81,6 @@ export class Traffic {
     }
     known.figures.add(sample)
     if (outcome !== 'failed') return
-    const { method, name, errorType } = operation
     known.lastError = { at: new Date(sample.at).toISOString(), method, name, errorType }
   }
 
@@ -117,10 +121,10 @@ export class Traffic {
 }
 
 function sampleOf(operation: Operation): Sample {
-  const { at, outcome, durationMs, upstreamMs } = operation
+  const { at, kind, durationMs, upstreamMs } = operation
   return {
     at: at + durationMs,
-    outcome,
+    outcome: kind.outcome,
     total: stepOf(durationMs),
     gateway: stepOf(gatewayMsOf(operation)),
     upstream: upstreamMs > 0 ? stepOf(upstreamMs) : undefined,

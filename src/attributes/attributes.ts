@@ -7,6 +7,8 @@ import { isJsonObject } from '../../backends/index.js'
 
 /** As they are in logs and labels; longer ones are nothing to be read there. */
 const MAX_SHOWN = 256
+/** Of one rule; then all are forgotten. */
+const MAX_REMEMBERED = 1_000
 
 const named = (method: string, path: string): AttributeSettings => ({
   method,
@@ -32,12 +34,23 @@ const DEFAULTS: readonly AttributeSettings[] = [
   named('tasks/cancel', 'taskId'),
 ]
 
+/** Values that are one word or number, cut to size. */
+export type ShownAttributes = Readonly<Record<string, string | number | boolean>>
+
+const NONE: ShownAttributes = {}
+
 export interface AttributesConfig {
   readonly attributes: readonly AttributeSettings[]
   readonly targets: readonly Pick<Target, 'name' | 'attributes'>[]
 }
 
-type Rules = ReadonlyMap<string, readonly Extraction[]>
+type Rules = ReadonlyMap<string, MethodRules>
+
+interface MethodRules {
+  readonly extractions: readonly Extraction[]
+  /** What people and metrics read of the values that the only rule found. */
+  readonly shown: Map<string, ShownAttributes>
+}
 
 interface Extraction {
   readonly as: string
@@ -71,13 +84,29 @@ export class Attributes {
 
   /** The attributes of a request to this target; what is not there has none. */
   of(method: string, params: JsonObject, target: string): JsonObject {
-    const rules = (this.#ofTargets.get(target) ?? this.#common).get(method) ?? []
-    const found: JsonObject = {}
-    for (const { as, steps } of rules) {
-      const value = at(params, steps)
-      if (value !== undefined) found[as] = value
+    return foundIn(params, this.#rulesOf(method, target)?.extractions ?? [])
+  }
+
+  /** As people and metrics read them. Of most requests that is the name of a tool, and then one object for all that name it. */
+  shownOf(method: string, params: JsonObject, target: string): ShownAttributes {
+    const rules = this.#rulesOf(method, target)
+    if (rules === undefined) return NONE
+    const { extractions, shown } = rules
+    const [only, ...others] = extractions
+    const value = only === undefined ? undefined : at(params, only.steps)
+    if (typeof value !== 'string' || others.length > 0 || value.length > MAX_SHOWN) {
+      return shownAttributes(foundIn(params, extractions))
     }
-    return found
+    const known = shown.get(value)
+    if (known !== undefined) return known
+    if (shown.size >= MAX_REMEMBERED) shown.clear()
+    const made = shownAttributes(foundIn(params, extractions))
+    shown.set(value, made)
+    return made
+  }
+
+  #rulesOf(method: string, target: string): MethodRules | undefined {
+    return (this.#ofTargets.get(target) ?? this.#common).get(method)
   }
 }
 
@@ -87,10 +116,8 @@ export function attributeNames({ attributes, targets }: AttributesConfig): Reado
   return new Set(all.map((it) => it.as))
 }
 
-/** As people and metrics read them: values that are one word or number, cut to size. */
-export function shownAttributes(
-  attributes: JsonObject,
-): Readonly<Record<string, string | number | boolean>> {
+/** As people and metrics read them. */
+export function shownAttributes(attributes: JsonObject): ShownAttributes {
   const shown: Record<string, string | number | boolean> = {}
   for (const name in attributes) {
     const value = attributes[name]
@@ -107,7 +134,21 @@ function rulesOf(settings: readonly AttributeSettings[]): Rules {
     const extractions = byMethod.get(method) ?? new Map<string, Extraction>()
     byMethod.set(method, extractions.set(as, { as, steps: path.split('.').slice(1) }))
   }
-  return new Map([...byMethod].map(([method, it]) => [method, [...it.values()]]))
+  return new Map(
+    [...byMethod].map(([method, it]) => [
+      method,
+      { extractions: [...it.values()], shown: new Map() },
+    ]),
+  )
+}
+
+function foundIn(params: JsonObject, extractions: readonly Extraction[]): JsonObject {
+  const found: JsonObject = {}
+  for (const { as, steps } of extractions) {
+    const value = at(params, steps)
+    if (value !== undefined) found[as] = value
+  }
+  return found
 }
 
 function at(params: JsonObject, steps: readonly string[]): JsonValue | undefined {

@@ -90,8 +90,10 @@ async function alone(
   { logger, writeAccess, beforeOtherLines }: Log,
   terminal: Terminal | undefined,
 ): Promise<Gateway> {
-  const operations = new Operations()
-  operations.subscribe((operation) => terminal?.showOperation(operation))
+  const operations = new Operations((error) => logger.error({ err: error }, 'internal error'))
+  operations.subscribe((records) => {
+    for (const operation of records) terminal?.showOperation(operation)
+  })
   return startGateway(config, {
     logger,
     ...(terminal === undefined ? {} : { operations }),

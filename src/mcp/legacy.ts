@@ -302,10 +302,11 @@ function callOf(
   return {
     method,
     params: meta === undefined ? params : withMeta(params, OF_THIS_HOP),
-    watcher,
     caller: session.caller,
     tool: undefined,
     headers,
+    watcher,
+    trace: undefined,
     subject,
     logLevel: session.caller.logLevel,
     cancellation,

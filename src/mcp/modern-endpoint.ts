@@ -12,6 +12,7 @@ import type { Choice, Permit, VirtualServer } from '../../federation/index.js'
 import type { Principal } from '../auth/principal.js'
 import { RefusedError } from '../http/refusal.js'
 import type { RequestObserver } from '../telemetry/observation.js'
+import { Speaker } from '../telemetry/speaker.js'
 import type { EndpointOptions, Visit } from './endpoint.js'
 import type { KeepAlive } from './event-stream.js'
 import { modernError, performModern, requireMethod } from './modern.js'
@@ -53,8 +54,7 @@ export class ModernEndpoint {
     const { client } = request
     const terms = this.#options.termsFor({ principal, request: incoming, client }, outgoing)
     const { permit } = terms
-    const speaker = { era: 'modern', protocolVersion: MODERN_VERSION, client, session: '' } as const
-    observation.spokenBy(speaker, terms, server)
+    observation.spokenBy(new Speaker('modern', MODERN_VERSION, client), terms, server)
     try {
       requireMethod(server, request)
       requireScopes(terms, server, request)

@@ -115,6 +115,7 @@ export async function performModern(
     tool: undefined,
     headers: terms.headers,
     watcher: observation.watcher,
+    trace: undefined,
     subject: terms.subject,
     logLevel: request.logLevel,
     cancellation,

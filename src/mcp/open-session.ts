@@ -8,7 +8,8 @@ import { toJsonRpcError } from '../errors.js'
 import type { Session } from '../session/session.js'
 import type { SessionStore } from '../session/session-store.js'
 import { SessionTooLargeError } from '../session/session-store.js'
-import type { RequestObserver, Speaker } from '../telemetry/observation.js'
+import type { RequestObserver } from '../telemetry/observation.js'
+import { Speaker } from '../telemetry/speaker.js'
 import { initializeResult } from './legacy.js'
 
 export interface Opening {
@@ -42,7 +43,7 @@ export function openSession(
 /** Who speaks in a session. */
 export function speakerOf(session: Session): Speaker {
   const { protocolVersion, client } = session.seed
-  return { era: 'legacy', protocolVersion, client, session: session.shownId }
+  return (session.speaker ??= new Speaker('legacy', protocolVersion, client, session.shownId))
 }
 
 /** What a client calls itself as it opens a session. */

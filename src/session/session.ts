@@ -13,6 +13,7 @@ import type {
 } from '../../backends/index.js'
 import { Cancellation, isWantedLevel, notificationText } from '../../backends/index.js'
 import type { Choice, VirtualServer } from '../../federation/index.js'
+import type { Speaker } from '../telemetry/speaker.js'
 
 /** What the id of a session holds; enough to serve the session in a process that never saw it. */
 export interface SessionSeed {
@@ -60,6 +61,8 @@ export class Session {
   chosen: { readonly at: number; readonly choice: Choice }
   /** What a request names it by; whoever has it speaks for the client. */
   token: string | undefined
+  /** How its requests are recorded, once one has been. */
+  speaker: Speaker | undefined
   /** What it follows, and the server by which it does. */
   follows: Map<string, VirtualServer> | undefined
   readonly #onUnheard: ((session: Session, text: string) => void) | undefined

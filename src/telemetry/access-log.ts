@@ -2,85 +2,73 @@
  * One line for each request, as JSON; its arguments and results are nobody's to read here. Most of a line is that of many
  * others, and printed once: a line made whole took longer than the metrics of a request.
  */
+import type { ShownAttributes } from '../attributes/attributes.js'
+import type { OperationKind } from './operation-kind.js'
+import { Facet } from './operation-kind.js'
 import type { Operation } from './operations.js'
 import { safeLine } from './safe-line.js'
-import { TupleCache } from './tuple-cache.js'
 
 /** As pino numbers `info`. */
 const INFO = 30
-/** Parts of lines that are kept; then all are forgotten, as what clients make up must not fill memory. */
-const MAX_PARTS = 1_000
 
-const speakers = new TupleCache<string>(MAX_PARTS)
-const requests = new TupleCache<string>(MAX_PARTS)
+/** What lines of one kind of operation have in common, and what the last one had. */
+interface Texts {
+  readonly kind: string
+  attributes: ShownAttributes | undefined
+  attributesText: string
+}
+
+const texts = new Facet<Texts>((kind) => ({
+  kind: kindText(kind),
+  attributes: undefined,
+  attributesText: '',
+}))
 let timeAt = 0
 let time = ''
 
 /** The line, without its end. What is empty is left out. */
 export function accessLine(operation: Operation): string {
-  const { at, durationMs, upstreamMs, traceId, spanId, bytesIn, bytesOut, attributes } = operation
+  const { at, durationMs, upstreamMs, traceId, spanId, session, bytesIn, bytesOut } = operation
+  const { attributes } = operation
   if (at !== timeAt) {
     timeAt = at
     time = new Date(at).toISOString()
   }
-  // Both are hex, or empty.
+  const text = texts.of(operation.kind)
+  if (text.attributes !== attributes) {
+    text.attributes = attributes
+    text.attributesText = safeLine(JSON.stringify(attributes))
+  }
+  // All three are hex, or empty.
   const trace = traceId === '' ? '' : `,"traceId":"${traceId}"`
   const span = spanId === '' ? '' : `,"spanId":"${spanId}"`
+  const of = session === '' ? '' : `,"session":"${session}"`
   return (
-    `{"level":${INFO},"time":"${time}"${trace}${span},${whoOf(operation)},${whatOf(operation)}` +
+    `{"level":${INFO},"time":"${time}"${trace}${span}${of},${text.kind}` +
     `,"durationMs":${textOf(durationMs)},"upstreamMs":${textOf(upstreamMs)}` +
-    `,"bytesIn":${bytesIn},"bytesOut":${bytesOut},"attributes":${attributesText(attributes)}` +
+    `,"bytesIn":${bytesIn},"bytesOut":${bytesOut},"attributes":${text.attributesText}` +
     `,"msg":"request"}`
   )
 }
 
-/** Names of tools and the like, for which JSON has no other form. */
-const PLAIN = /^[\w./:-]*$/
-
-function attributesText(attributes: Operation['attributes']): string {
-  const { name } = attributes
-  // Of most requests it is the only one.
-  for (const key in attributes) {
-    if (key !== 'name') return safeLine(JSON.stringify(attributes))
-  }
-  return typeof name === 'string' && PLAIN.test(name)
-    ? `{"name":"${name}"}`
-    : safeLine(JSON.stringify(attributes))
-}
-
-function whoOf({ session, principal, client, address, era, protocolVersion }: Operation): string {
-  const { name, version } = client
-  const { id } = principal
-  const known = speakers.get(session, id, address, name, version, protocolVersion)
-  if (known !== undefined) return known
-  const text = membersOf({
-    session: optional(session),
-    principal: id,
+/** Members as JSON, without their braces. */
+function kindText(kind: OperationKind): string {
+  const { principal, client, address, era, protocolVersion } = kind
+  const { method, target, variant, name, outcome, errorType } = kind
+  const members = {
+    principal: principal.id,
     who: principal.name,
-    client: name === '' ? undefined : `${name}/${version}`,
+    client: client.name === '' ? undefined : `${client.name}/${client.version}`,
     address,
     era,
     protocolVersion: optional(protocolVersion),
-  })
-  return speakers.set(text, session, id, address, name, version, protocolVersion)
-}
-
-function whatOf({ method, target, variant, name, outcome, errorType }: Operation): string {
-  const known = requests.get(name, method, target, outcome, errorType, variant)
-  if (known !== undefined) return known
-  const text = membersOf({
     method,
     target: optional(target),
     variant: optional(variant),
     name: optional(name),
     outcome,
     errorType: optional(errorType),
-  })
-  return requests.set(text, name, method, target, outcome, errorType, variant)
-}
-
-/** The members as JSON, without their braces. */
-function membersOf(members: object): string {
+  }
   return safeLine(JSON.stringify(members)).slice(1, -1)
 }
 

@@ -14,8 +14,8 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024
 
 export interface Log {
   readonly logger: Logger
-  /** Adds a line of the access log: soon, and in order with the others. */
-  readonly writeAccess: (line: string) => void
+  /** Adds whole lines of the access log: soon, and in order with the others. */
+  readonly writeAccess: (text: string) => void
   /** `addLines` adds lines of the access log that are still to come: it is called before any other line, and at the end. */
   readonly beforeOtherLines: (addLines: () => void) => void
 }
@@ -61,8 +61,8 @@ export function createLog(level: LogLevel): Log {
   }
   return {
     logger: pino(optionsFor(level), inOrder),
-    writeAccess: (line) => {
-      lines.add(`${line}\n`)
+    writeAccess: (text) => {
+      lines.add(text)
       timer ??= setTimeout(flush, WAIT_MS).unref()
     },
     beforeOtherLines: (adding) => (addLines = adding),

@@ -6,7 +6,6 @@ import type { IncomingMessage } from 'node:http'
 import type {
   Asking,
   CallWatcher,
-  Era,
   JsonObject,
   MessageText,
   RequestMessage,
@@ -16,53 +15,40 @@ import type {
 import { byteLengthOf, CallCancelledError } from '../../backends/index.js'
 import type { Permit, VirtualServer } from '../../federation/index.js'
 import { UnknownItemError } from '../../federation/index.js'
-import { shownAttributes } from '../attributes/attributes.js'
+import type { ShownAttributes } from '../attributes/attributes.js'
 import type { Principal } from '../auth/principal.js'
-import type { Afterwards, Remaining } from './afterwards.js'
-import type { Operation, Operations, Outcome } from './operations.js'
+import type { OperationKinds, Outcome } from './operation-kind.js'
+import type { Operations } from './operations.js'
+import type { Speaker } from './speaker.js'
+import { unknownSpeaker } from './speaker.js'
 import type { RemoteContexts } from './trace-context.js'
 import { remoteContexts } from './trace-context.js'
 import type { ServerTrace, Tracing } from './tracing.js'
 import type { AskingListener } from './upstream-asking.js'
 import { UpstreamAsking } from './upstream-asking.js'
-import type { UpstreamOperation } from './upstream-operation.js'
 import { cut } from './upstream-operation.js'
+import { timeOfDay } from './wall-clock.js'
 
 type Requested = Parameters<CallWatcher['asks']>[2]
 
 /** What all requests of a gateway share. */
 export interface Observatory {
   readonly operations: Operations
+  readonly kinds: OperationKinds
   /** Absent where nobody is told of traces; what clients say of theirs goes on to servers all the same. */
   readonly tracing: Tracing | undefined
   /** As it is now. */
   readonly allowsBaggage: () => boolean
-  readonly attributesOf: (method: string, params: JsonObject, target: string) => JsonObject
+  readonly attributesOf: (method: string, params: JsonObject, target: string) => ShownAttributes
   readonly addressOf: (request: IncomingMessage) => string
-  readonly onUpstream: (operation: UpstreamOperation) => void
-  readonly afterwards: Afterwards
-}
-
-/** Who speaks, and how. */
-export interface Speaker {
-  readonly era: Era
-  readonly protocolVersion: string
-  readonly client: { readonly name: string; readonly version: string }
-  /** A hash of the session's id; '' without one. */
-  readonly session: string
+  /** Told of a fault of ours, of which the caller must not hear. */
+  readonly onError: (error: unknown) => void
 }
 
 /** On what terms they are served. */
 export interface SpokenTerms {
   readonly permit: Permit | undefined
   readonly address: string
-}
-
-const UNKNOWN: Speaker = {
-  era: 'legacy',
-  protocolVersion: '',
-  client: { name: '', version: '' },
-  session: '',
 }
 
 /** What hears of a request from its reading to its answer. */
@@ -91,30 +77,26 @@ export const UNOBSERVED: RequestObserver = {
   refused: () => undefined,
 }
 
-export class Observation implements RequestObserver, CallWatcher, AskingListener, Remaining {
+export class Observation implements RequestObserver, CallWatcher, AskingListener {
   readonly #observatory: Observatory
   readonly #message: RequestMessage
   readonly #request: IncomingMessage
   #server: VirtualServer
   readonly #principal: Principal
   readonly #bytes: number | undefined
-  readonly #at = Date.now()
   readonly #startedAt = performance.now()
+  readonly #at = timeOfDay(this.#startedAt)
   readonly #remote: RemoteContexts | undefined
   readonly #trace: ServerTrace | undefined
-  #speaker = UNKNOWN
+  #speaker: Speaker | undefined
   #terms: SpokenTerms | undefined
   #upstreamMs = 0
-  #target = ''
-  #variant = ''
+  #target: Target | undefined
+  /** The first server that is done; of most requests it is the only one. */
+  #asked: UpstreamAsking | undefined
   #isLimited = false
   #isToolError = false
   #isOver = false
-  #outcome: Outcome = 'ok'
-  #errorType = ''
-  #durationMs = 0
-  #address = ''
-  #bytesOut = 0
 
   constructor(
     observatory: Observatory,
@@ -131,11 +113,7 @@ export class Observation implements RequestObserver, CallWatcher, AskingListener
     this.#server = server
     this.#principal = principal
     const { tracing } = observatory
-    this.#remote = remoteContexts(
-      message.params.value,
-      request.headers,
-      observatory.allowsBaggage(),
-    )
+    this.#remote = remoteContexts(message.params.value, request.headers, observatory.allowsBaggage)
     this.#trace = tracing?.begin(this.#remote, this.#at - this.#startedAt)
   }
 
@@ -154,8 +132,7 @@ export class Observation implements RequestObserver, CallWatcher, AskingListener
   }
 
   asks(target: Target, protocolVersion: string, { method, params }: Requested): Asking {
-    this.#target = target.name
-    this.#variant = target.variant ?? ''
+    this.#target = target
     const trace = this.#trace?.beginUpstream()
     return new UpstreamAsking(this, target, protocolVersion, method, params, trace)
   }
@@ -169,7 +146,8 @@ export class Observation implements RequestObserver, CallWatcher, AskingListener
   asked(asking: UpstreamAsking): void {
     this.#upstreamMs += asking.durationMs
     this.#isToolError = asking.errorType === 'tool_error'
-    this.#observatory.afterwards.add(asking)
+    if (this.#asked === undefined && !this.#isOver) this.#asked = asking
+    else this.#recordUpstream(asking)
   }
 
   succeeded(answer: MessageText): void {
@@ -187,70 +165,57 @@ export class Observation implements RequestObserver, CallWatcher, AskingListener
     this.#end(status === 401 || status === 403 ? 'denied' : 'failed', String(rpcCode), '')
   }
 
-  onUpstream(operation: UpstreamOperation): void {
-    this.#observatory.onUpstream(operation)
-  }
-
-  /** Makes the record, once the answer is on its way. */
-  finish(): void {
-    const operation = this.#operation()
-    this.#observatory.operations.record(operation)
-    this.#trace?.end(operation, this.#message.id)
-  }
-
   #end(outcome: Outcome, errorType: string, answer: MessageText): void {
     if (this.#isOver) return
     this.#isOver = true
-    const { addressOf, afterwards } = this.#observatory
-    this.#durationMs = performance.now() - this.#startedAt
-    this.#outcome = this.#isLimited ? 'limited' : outcome
-    this.#errorType = errorType
-    this.#bytesOut = byteLengthOf(answer)
-    // A connection that has been closed has none.
-    this.#address = this.#terms?.address ?? addressOf(this.#request)
-    afterwards.add(this)
+    try {
+      this.#record(this.#isLimited ? 'limited' : outcome, errorType, answer)
+    } catch (error) {
+      this.#observatory.onError(error)
+    }
   }
 
-  #operation(): Operation {
-    const { method, params } = this.#message
+  /** Makes the record now, while all that it is made of is at hand: kept for later, that would outlive many calls. */
+  #record(outcome: Outcome, errorType: string, answer: MessageText): void {
+    const durationMs = performance.now() - this.#startedAt
+    const { operations, kinds, addressOf, attributesOf } = this.#observatory
+    const { method, params, id } = this.#message
     const item = this.#server.itemOf(method, params.value, this.#terms?.permit)
-    const target = item?.target ?? this.#target
-    const { era, protocolVersion, client, session } = this.#speaker
-    return {
-      at: this.#at,
-      durationMs: this.#durationMs,
-      upstreamMs: this.#upstreamMs,
+    const target = item?.target ?? this.#target?.name ?? ''
+    const asked = this.#asked
+    // A connection that has been closed has none.
+    const address = this.#terms?.address ?? addressOf(this.#request)
+    const speaker = (this.#speaker ??= unknownSpeaker())
+    const kind = kinds.of(kinds.partyOf(speaker, this.#principal, address), {
       method: cut(method),
       name: item === undefined ? '' : cut(item.name),
       isKnownName: item?.isKnown === true,
       target,
-      variant: this.#variant,
-      outcome: this.#outcome,
-      errorType: this.#errorType,
-      era,
-      protocolVersion,
-      session,
-      principal: shownPrincipal(this.#principal),
-      client,
-      address: this.#address,
+      variant: this.#target?.variant ?? '',
+      outcome,
+      errorType,
+    })
+    const operation = {
+      kind,
+      at: this.#at,
+      durationMs,
+      upstreamMs: this.#upstreamMs,
+      upstream: asked && kinds.upstreamOf(asked, kind),
+      askedMs: asked === undefined ? 0 : asked.durationMs,
+      session: speaker.session,
       // Of a batch, each has its own part.
       bytesIn: this.#bytes ?? Buffer.byteLength(params.text),
-      bytesOut: this.#bytesOut,
+      bytesOut: byteLengthOf(answer),
       traceId: this.#trace?.traceId ?? this.#remote?.parent.traceId ?? '',
       spanId: this.#trace?.spanId ?? '',
-      attributes: shownAttributes(this.#observatory.attributesOf(method, params.value, target)),
+      attributes: attributesOf(method, params.value, target),
     }
+    operations.record(operation)
+    this.#trace?.end(operation, id)
   }
-}
 
-const shownPrincipals = new WeakMap<Principal, Operation['principal']>()
-
-/** Without its claims, which are nobody's to see. */
-function shownPrincipal(principal: Principal): Operation['principal'] {
-  const known = shownPrincipals.get(principal)
-  if (known !== undefined) return known
-  const { id, kind, name } = principal
-  const shown = { id, kind, name: cut(name) }
-  shownPrincipals.set(principal, shown)
-  return shown
+  #recordUpstream(asking: UpstreamAsking): void {
+    const { operations, kinds } = this.#observatory
+    operations.recordUpstream({ kind: kinds.upstreamOf(asking), durationMs: asking.durationMs })
+  }
 }

@@ -1,50 +1,29 @@
 /** What metrics say of requests: how many, how long, how often wrong, by what, to whom and from whom. */
 import type { Attributes } from '@opentelemetry/api'
 import { idOf } from '../../backends/index.js'
+import type { ShownAttributes } from '../attributes/attributes.js'
 import type { Session } from '../session/session.js'
 import type { CounterSeries, HistogramSeries } from './aggregates.js'
 import { addDuration, Counts, Durations, FINE_BOUNDARIES } from './aggregates.js'
 import type { BoundedLabels } from './bounded-labels.js'
 import { OTHER } from './bounded-labels.js'
 import { METRICS } from './metric-descriptions.js'
+import type { OperationKind, UpstreamKind } from './operation-kind.js'
+import { Facet } from './operation-kind.js'
 import type { Operation } from './operations.js'
 import { gatewayMsOf } from './operations.js'
+import { isServedMethod } from './served-methods.js'
 import { isCode, networkOf } from './span-attributes.js'
-import { TupleCache } from './tuple-cache.js'
 import type { UpstreamOperation } from './upstream-operation.js'
-
-/** Methods that become labels. What else is asked for is made up by clients. */
-const METHODS: ReadonlySet<string> = new Set([
-  'initialize',
-  'ping',
-  'server/discover',
-  'tools/list',
-  'tools/call',
-  'prompts/list',
-  'prompts/get',
-  'resources/list',
-  'resources/templates/list',
-  'resources/read',
-  'resources/subscribe',
-  'resources/unsubscribe',
-  'subscriptions/listen',
-  'completion/complete',
-  'logging/setLevel',
-  'tasks/get',
-  'tasks/result',
-  'tasks/list',
-  'tasks/update',
-  'tasks/cancel',
-])
 
 /** Servers choose names; a scrape holds thousands of them. */
 export const MAX_NAME = 128
 
 const OVER_HTTP = { 'network.transport': 'tcp', 'network.protocol.name': 'http' }
 
-/** An operation with its labels, of which each has few values. */
+/** Operations of one kind with their labels, of which each has few values. */
 interface Labelled {
-  readonly operation: Operation
+  readonly kind: OperationKind
   readonly method: string
   readonly name: string
   readonly errorType: string
@@ -60,15 +39,21 @@ interface Series {
   readonly count: CounterSeries
 }
 
+/** The series of one kind of operation: one, or one for each of the values of attributes that are labels. */
+interface Found {
+  only: Series | undefined
+  readonly byAttributes: Map<string, Series>
+}
+
 /** Of what clients make up only so much is remembered, and then found anew. */
-const MAX_FOUND = 5_000
+const MAX_BY_ATTRIBUTES = 100
 
 export class OperationMetrics {
   readonly #bounded: BoundedLabels
   readonly #principals: number
   readonly #attributeLabels: () => readonly string[]
   readonly #server = new Durations<Labelled>(METRICS.serverDuration, serverLabels)
-  readonly #client = new Durations<UpstreamOperation>(METRICS.clientDuration, (it) =>
+  readonly #client = new Durations<UpstreamKind>(METRICS.clientDuration, (it) =>
     this.#upstreamLabels(it),
   )
 
@@ -85,8 +70,12 @@ export class OperationMetrics {
 
   readonly #in = this.#transferred.of('in', 'in')
   readonly #out = this.#transferred.of('out', 'out')
-  readonly #found = new TupleCache<Series>(MAX_FOUND)
-  readonly #foundUpstream = new TupleCache<HistogramSeries>(MAX_FOUND)
+  readonly #found = new Facet<Found>(() => ({ only: undefined, byAttributes: new Map() }))
+  readonly #foundUpstream = new Facet<HistogramSeries, UpstreamKind>((kind) => {
+    const { target, protocolVersion, method, name, errorType } = kind
+    const key = `${idOf(target)}\n${method}\n${name}\n${errorType}\n${protocolVersion}`
+    return this.#client.of(key, kind)
+  })
 
   /** All of them, for the SDK. */
   readonly all = [
@@ -110,6 +99,8 @@ export class OperationMetrics {
   }
 
   record(operation: Operation): void {
+    const { upstream } = operation
+    if (upstream !== undefined) this.#recordUpstream(upstream, operation.askedMs)
     const { duration, own, count } = this.#seriesOf(operation)
     addDuration(duration, operation.durationMs)
     addDuration(own, gatewayMsOf(operation))
@@ -118,16 +109,12 @@ export class OperationMetrics {
     this.#out.value += operation.bytesOut
   }
 
-  recordUpstream(operation: UpstreamOperation): void {
-    const { target, protocolVersion, method, name, errorType, durationMs } = operation
-    const id = idOf(target)
-    let series = this.#foundUpstream.get(name, id, method, errorType, protocolVersion)
-    if (series === undefined) {
-      const key = `${id}\n${method}\n${name}\n${errorType}\n${protocolVersion}`
-      series = this.#client.of(key, operation)
-      this.#foundUpstream.set(series, name, id, method, errorType, protocolVersion)
-    }
-    addDuration(series, durationMs)
+  recordUpstream({ kind, durationMs }: UpstreamOperation): void {
+    this.#recordUpstream(kind, durationMs)
+  }
+
+  #recordUpstream(kind: UpstreamKind, durationMs: number): void {
+    addDuration(this.#foundUpstream.of(kind), durationMs)
   }
 
   /** A session has ended. */
@@ -144,49 +131,49 @@ export class OperationMetrics {
       : this.#bounded.of('principal', name, this.#principals)
   }
 
-  /** Found by what the request has of labels as it came, and else made by what labels may have of it. */
-  #seriesOf(operation: Operation): Series {
-    const { method, name, isKnownName, target, protocolVersion, outcome, errorType } = operation
-    const { principal, client, attributes } = operation
+  #seriesOf({ kind, attributes }: Operation): Series {
+    const found = this.#found.of(kind)
     const wanted = this.#attributeLabels()
-    // Most have no labels of attributes; how a request ended is one word of few.
-    const extra = wanted.map((label) => String(attributes[label])).join('\n')
-    const what = isKnownName ? name : '\n'
-    const end = errorType === '' ? outcome : `${outcome} ${errorType}`
-    const from = extra === '' ? client.name : `${client.name}\n${extra}`
-    const who = principal.name
-    const known = this.#found.get(what, method, end, target, who, protocolVersion, from)
+    if (wanted.length === 0) return (found.only ??= this.#series(kind, NO_LABELS))
+    const { byAttributes } = found
+    const extra = wanted.map((label) => `${label}=${attributes[label]}`).join('\n')
+    const known = byAttributes.get(extra)
     if (known !== undefined) return known
-    const labelled = this.#labelled(operation)
-    let key = `${labelled.method}\n${labelled.name}\n${labelled.errorType}\n${target}\n`
-    key += `${labelled.principal}\n${protocolVersion}`
-    for (const [label, value] of Object.entries(labelled.attributes)) key += `\n${label}=${value}`
-    const byClient = `${labelled.client}\n${labelled.method}\n${labelled.name}\n${outcome}`
-    const series = {
-      duration: this.#server.of(key, labelled),
-      own: this.#own.of(`${labelled.method}\n${labelled.name}\n${target}`, labelled),
-      count: this.#byClient.of(byClient, labelled),
-    }
-    return this.#found.set(series, what, method, end, target, who, protocolVersion, from)
+    if (byAttributes.size >= MAX_BY_ATTRIBUTES) byAttributes.clear()
+    const series = this.#series(kind, this.attributeLabels(attributes, wanted))
+    byAttributes.set(extra, series)
+    return series
   }
 
-  #labelled(operation: Operation): Labelled {
-    const { method, name, isKnownName, errorType, principal, client, attributes } = operation
-    const labels = this.#attributeLabels()
+  #series(kind: OperationKind, attributes: Labelled['attributes']): Series {
+    const labelled = this.#labelled(kind, attributes)
+    const { method, name, errorType, principal, client } = labelled
+    const { target, protocolVersion, outcome } = kind
+    let key = `${method}\n${name}\n${errorType}\n${target}\n${principal}\n${protocolVersion}`
+    for (const [label, value] of Object.entries(attributes)) key += `\n${label}=${value}`
     return {
-      operation,
-      method: METHODS.has(method) ? method : OTHER,
+      duration: this.#server.of(key, labelled),
+      own: this.#own.of(`${method}\n${name}\n${target}`, labelled),
+      count: this.#byClient.of(`${client}\n${method}\n${name}\n${outcome}`, labelled),
+    }
+  }
+
+  #labelled(kind: OperationKind, attributes: Labelled['attributes']): Labelled {
+    const { method, name, isKnownName, errorType, principal, client } = kind
+    return {
+      kind,
+      method: isServedMethod(method) ? method : OTHER,
       // There are as many names of tools and prompts as catalogs have; of resources there is no end.
       name: nameLabelOf(method) === undefined ? '' : isKnownName ? name.slice(0, MAX_NAME) : OTHER,
       errorType: errorType === '' ? '' : this.#bounded.of('error.type', errorType),
       principal: this.principalLabel(principal.name) ?? '',
       client: this.#bounded.of('client', client.name),
-      attributes: labels.length === 0 ? NO_LABELS : this.attributeLabels(attributes, labels),
+      attributes,
     }
   }
 
   attributeLabels(
-    attributes: Operation['attributes'],
+    attributes: ShownAttributes,
     labels: readonly string[],
   ): Readonly<Record<string, string>> {
     const chosen: Record<string, string> = {}
@@ -198,10 +185,9 @@ export class OperationMetrics {
     return chosen
   }
 
-  #upstreamLabels(operation: UpstreamOperation): Attributes {
-    const { target, protocolVersion, method, name } = operation
-    const errorType =
-      operation.errorType === '' ? '' : this.#bounded.of('error.type', operation.errorType)
+  #upstreamLabels(kind: UpstreamKind): Attributes {
+    const { target, protocolVersion, method, name } = kind
+    const errorType = kind.errorType === '' ? '' : this.#bounded.of('error.type', kind.errorType)
     return {
       ...labelsOf(method, name.slice(0, MAX_NAME), errorType),
       'mcp.protocol.version': protocolVersion,
@@ -214,8 +200,8 @@ export class OperationMetrics {
 
 const NO_LABELS: Readonly<Record<string, string>> = {}
 
-function serverLabels({ operation, method, name, errorType, principal, attributes }: Labelled) {
-  const { target, protocolVersion } = operation
+function serverLabels({ kind, method, name, errorType, principal, attributes }: Labelled) {
+  const { target, protocolVersion } = kind
   return {
     ...labelsOf(method, name, errorType),
     'mcp.protocol.version': protocolVersion,
@@ -226,7 +212,7 @@ function serverLabels({ operation, method, name, errorType, principal, attribute
   }
 }
 
-function ownLabels({ operation: { target }, method, name }: Labelled): Attributes {
+function ownLabels({ kind: { target }, method, name }: Labelled): Attributes {
   const label = nameLabelOf(method)
   return {
     'mcp.method.name': method,
@@ -235,13 +221,13 @@ function ownLabels({ operation: { target }, method, name }: Labelled): Attribute
   }
 }
 
-function clientLabels({ operation, method, name, client }: Labelled): Attributes {
+function clientLabels({ kind, method, name, client }: Labelled): Attributes {
   const label = nameLabelOf(method)
   return {
     client,
     'mcp.method.name': method,
     ...(label === undefined || name === '' ? {} : { [label]: name }),
-    outcome: operation.outcome,
+    outcome: kind.outcome,
   }
 }
 

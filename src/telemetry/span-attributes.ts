@@ -4,7 +4,8 @@ import type { RequestId, Target } from '../../backends/index.js'
 import type { Operation } from './operations.js'
 
 export function serverAttributes(operation: Operation, id: RequestId): Attributes {
-  const { method, name, protocolVersion, errorType, session, address, client, target } = operation
+  const { kind, session, upstreamMs } = operation
+  const { method, name, protocolVersion, errorType, address, client, target } = kind
   const attributes: Attributes = {
     'mcp.method.name': method,
     'mcp.protocol.version': protocolVersion,
@@ -12,11 +13,11 @@ export function serverAttributes(operation: Operation, id: RequestId): Attribute
     'network.transport': 'tcp',
     'network.protocol.name': 'http',
     'client.address': address,
-    'mcp_junction.outcome': operation.outcome,
-    'mcp_junction.principal': operation.principal.name,
+    'mcp_junction.outcome': kind.outcome,
+    'mcp_junction.principal': kind.principal.name,
     'mcp_junction.client.name': client.name,
     'mcp_junction.client.version': client.version,
-    'mcp_junction.upstream_ms': operation.upstreamMs,
+    'mcp_junction.upstream_ms': upstreamMs,
   }
   if (session !== '') attributes['mcp.session.id'] = session
   if (target !== '') attributes['mcp_junction.target'] = target

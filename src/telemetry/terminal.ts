@@ -44,7 +44,8 @@ export class Terminal {
 
   /** A line for what somebody asked of a server, and for all that went wrong; so many at once, and the rest as a number. */
   showOperation(operation: Operation): void {
-    const { method, name, target, outcome, errorType, durationMs, upstreamMs, client } = operation
+    const { kind, durationMs, upstreamMs } = operation
+    const { method, name, target, outcome, errorType, client } = kind
     if (target === '' && outcome === 'ok') return
     const now = performance.now()
     if (now - this.#shownSince >= BURST_MS) {

@@ -39,11 +39,15 @@ export function hasTrace({ params }: RequestMessage, { headers }: IncomingMessag
 export function remoteContexts(
   params: JsonObject,
   headers: IncomingHttpHeaders,
-  isBaggageAllowed: boolean,
+  allowsBaggage: () => boolean,
 ): RemoteContexts | undefined {
   const meta = params['_meta']
+  const traceparent = headers['traceparent']
+  // Most say nothing.
+  if (meta === undefined && traceparent === undefined) return undefined
+  const isBaggageAllowed = allowsBaggage()
   const inMeta = isJsonObject(meta) ? contextOf(meta, isBaggageAllowed) : undefined
-  const { traceparent, tracestate, baggage } = headers
+  const { tracestate, baggage } = headers
   const inHeader =
     traceparent === undefined
       ? undefined

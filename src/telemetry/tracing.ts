@@ -17,13 +17,15 @@ import type { SpanContent, SpanIdentity, SpanOrigin, SpanTimes } from './spans.j
 import { FinishedSpan } from './spans.js'
 import type { RemoteContext, RemoteContexts } from './trace-context.js'
 import { traceparentOf } from './trace-context.js'
-import type { UpstreamOperation } from './upstream-operation.js'
+import type { UpstreamWords } from './operation-kind.js'
 
 /** Takes a span that is over; `describe` is called when it is sent. */
 type EndSpan = (identity: SpanIdentity, times: SpanTimes, describe: () => SpanContent) => void
 
 /** Makes what spans show of arguments and results; absent where they show none. */
 type Content = ((value: JsonValue | undefined) => string) | undefined
+
+type Asked = UpstreamWords & { readonly durationMs: number }
 
 const ids = new RandomIdGenerator()
 
@@ -111,7 +113,8 @@ export class ServerTrace {
       parentSpanId: parent?.spanId ?? '',
       other,
     }
-    const { at: startedAt, durationMs, method, name, isKnownName, errorType } = operation
+    const { at: startedAt, durationMs, kind } = operation
+    const { method, name, isKnownName, errorType } = kind
     // What clients make up is in no list that anybody goes through.
     const isNamed = isKnownName && !method.startsWith('resources/')
     this.#end(identity, { startedAt, durationMs }, () => ({
@@ -156,9 +159,8 @@ export class UpstreamTrace {
   }
 
   /** `startedAt` as `performance.now` has it. */
-  end(operation: UpstreamOperation, startedAt: number): void {
-    // Not the operation itself, which holds on to the whole request.
-    const { target, protocolVersion, method, name, errorType, durationMs } = operation
+  end(asked: Asked, startedAt: number): void {
+    const { target, protocolVersion, method, name, errorType, durationMs } = asked
     const shown = this.#shown
     this.#end(this.#identity, { startedAt: this.#epoch + startedAt, durationMs }, () => ({
       name: name === '' ? method : `${method} ${name}`,

@@ -38,6 +38,10 @@ export class TupleCache<Value> {
     return undefined
   }
 
+  clear(): void {
+    this.#byFirst.clear()
+  }
+
   set(value: Value, first: string, a: string, b = '', c = '', d = '', e = '', f = ''): Value {
     if (this.#byFirst.size >= this.#max) this.#byFirst.clear()
     const entry = { rest: [a, b, c, d, e, f], value } as const

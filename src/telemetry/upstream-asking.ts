@@ -1,32 +1,28 @@
 /** The part of a request that one server has, from its asking to its answer. */
 import type { Asking, RawObject, Target, TraceContext } from '../../backends/index.js'
-import type { Remaining } from './afterwards.js'
 import type { UpstreamTrace } from './tracing.js'
-import type { UpstreamOperation } from './upstream-operation.js'
 import { cut, upstreamErrorType } from './upstream-operation.js'
 
 /** Whoever has the request of the client's. */
 export interface AskingListener {
   /** What servers are told of the trace where we have no part in it. */
   readonly remoteTrace: TraceContext | undefined
-  /** The server is done with the request; `finish` is left to do. */
+  /** The server is done with the request. */
   asked(asking: UpstreamAsking): void
-  /** What came of it is to be recorded. */
-  onUpstream(operation: UpstreamOperation): void
 }
 
-/** The request that a server has now, and what is known of it afterwards. */
-export class UpstreamAsking implements Asking, UpstreamOperation, Remaining {
+/** The request that a server has now, and what came of it. It holds on to the whole request, so records must not keep it. */
+export class UpstreamAsking implements Asking {
   readonly trace: TraceContext | undefined
   readonly target: Target
   readonly protocolVersion: string
   readonly method: string
+  durationMs = 0
+  errorType = ''
   readonly #listener: AskingListener
-  readonly #startedAt = performance.now()
   readonly #params: RawObject
   readonly #own: UpstreamTrace | undefined
-  #durationMs = 0
-  #errorType = ''
+  readonly #startedAt = performance.now()
 
   constructor(
     listener: AskingListener,
@@ -50,14 +46,6 @@ export class UpstreamAsking implements Asking, UpstreamOperation, Remaining {
     return typeof name === 'string' ? cut(name) : ''
   }
 
-  get durationMs(): number {
-    return this.#durationMs
-  }
-
-  get errorType(): string {
-    return this.#errorType
-  }
-
   answered(result: RawObject): void {
     this.#end(result.value['isError'] === true ? 'tool_error' : '', result)
   }
@@ -66,15 +54,11 @@ export class UpstreamAsking implements Asking, UpstreamOperation, Remaining {
     this.#end(upstreamErrorType(error), undefined)
   }
 
-  finish(): void {
-    this.#own?.end(this, this.#startedAt)
-    this.#listener.onUpstream(this)
-  }
-
   #end(errorType: string, result: RawObject | undefined): void {
-    this.#durationMs = performance.now() - this.#startedAt
-    this.#errorType = errorType
+    this.durationMs = performance.now() - this.#startedAt
+    this.errorType = errorType
     this.#own?.exchanged(this.method, this.#params, result)
+    this.#own?.end(this, this.#startedAt)
     this.#listener.asked(this)
   }
 }

@@ -1,16 +1,11 @@
 /** What was asked of a server and what came of it: the gateway's own requests, and each of a call's. */
-import type { Asking, CallWatcher, RawObject, Target } from '../../backends/index.js'
+import type { Asking, CallWatcher, RawObject } from '../../backends/index.js'
 import { isBackendError, JsonRpcError } from '../../backends/index.js'
+import type { OperationKinds, UpstreamKind } from './operation-kind.js'
 
 export interface UpstreamOperation {
-  readonly target: Target
-  readonly protocolVersion: string
-  readonly method: string
-  /** As the server knows it; '' for what names nothing. */
-  readonly name: string
+  readonly kind: UpstreamKind
   readonly durationMs: number
-  /** `tool_error`, the code of a JSON-RPC error, or what kept the server from answering; '' where nothing did. */
-  readonly errorType: string
 }
 
 /** Longer names and URIs are nothing that anybody looks for. */
@@ -29,13 +24,17 @@ export function upstreamErrorType(error: unknown): string {
 }
 
 /** Hears of what the gateway asks of servers for itself: lists. */
-export function ownRequests(onUpstream: (operation: UpstreamOperation) => void): CallWatcher {
+export function ownRequests(
+  kinds: OperationKinds,
+  onUpstream: (operation: UpstreamOperation) => void,
+): CallWatcher {
   return {
     asks: (target, protocolVersion, { method }): Asking => {
       const startedAt = performance.now()
       const end = (errorType: string): void => {
         const durationMs = performance.now() - startedAt
-        onUpstream({ target, protocolVersion, method, name: '', durationMs, errorType })
+        const what = { target, protocolVersion, method, name: '', errorType }
+        onUpstream({ kind: kinds.upstreamOf(what), durationMs })
       }
       return {
         trace: undefined,

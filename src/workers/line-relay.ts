@@ -6,15 +6,15 @@ export class LineRelay {
   readonly #decoder = new StringDecoder('utf8')
   #rest = ''
 
-  /** `write` is given one line or several, without the end of the last. */
+  /** `write` is given one whole line or several. */
   constructor(write: (lines: string) => void) {
     this.#write = write
   }
 
   push(chunk: Buffer): void {
     const text = this.#rest + this.#decoder.write(chunk)
-    const end = text.lastIndexOf('\n')
-    this.#rest = text.slice(end + 1)
-    if (end >= 0) this.#write(text.slice(0, end))
+    const end = text.lastIndexOf('\n') + 1
+    this.#rest = text.slice(end)
+    if (end > 0) this.#write(text.slice(0, end))
   }
 }

@@ -15,6 +15,8 @@ import { createLog } from '../telemetry/logging.js'
 import { Link } from './link.js'
 import type { Orders, ToWorker } from './messages.js'
 
+const LINE_BEGIN = /^\{/gm
+
 process.on('disconnect', () => process.exit(1))
 // A terminal and some supervisors tell every process; the primary says what is to be done.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
@@ -36,7 +38,7 @@ async function work(orders: Orders): Promise<void> {
     const config = await load()
     const gateway = await startGateway(config, {
       logger,
-      writeAccess: (line) => log.writeAccess(`{"worker":${worker},${line.slice(1)}`),
+      writeAccess: (lines) => log.writeAccess(lines.replaceAll(LINE_BEGIN, `{"worker":${worker},`)),
       beforeOtherLines: log.beforeOtherLines,
       doorway: link.doorway,
     })

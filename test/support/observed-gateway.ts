@@ -10,8 +10,10 @@ import { get, post } from './raw-client.js'
 import { waitUntil } from './wait-until.js'
 
 export async function observed(config: GatewayConfig) {
-  const operations = new Operations()
   const logger = createLogger('silent')
+  const operations = new Operations((error) => {
+    throw error
+  })
   const gateway = await start(configOf({ admin: { port: 0 }, ...config }), { logger, operations })
   await waitUntil(() => gateway.readiness().ready, 'the gateway to be ready')
   const adminUrl = String(gateway.adminUrl)

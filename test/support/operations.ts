@@ -1,30 +1,43 @@
 /** Records of operations, made from the fewest words. */
+import type { Matter, Party } from '../../src/telemetry/operation-kind.js'
+import { operationKind } from '../../src/telemetry/operation-kind.js'
 import type { Operation } from '../../src/telemetry/operations.js'
 
-export function operation(given: Partial<Operation> = {}): Operation {
+type Given = Partial<Party & Matter & Omit<Operation, 'kind'>>
+
+export function operation(given: Given = {}): Operation {
+  const { era, protocolVersion, client, principal, address, ...others } = given
+  const { method, name, isKnownName, target, variant, outcome, errorType, ...measured } = others
+  const party: Party = {
+    era: era ?? 'legacy',
+    protocolVersion: protocolVersion ?? '2025-11-25',
+    principal: principal ?? { id: 'anonymous', kind: 'anonymous', name: 'anonymous' },
+    client: client ?? { name: 'agent', version: '1' },
+    address: address ?? '127.0.0.1',
+  }
+  const matter: Matter = {
+    method: method ?? 'tools/call',
+    name: name ?? 'a__echo',
+    isKnownName: isKnownName ?? true,
+    target: target ?? 'a',
+    variant: variant ?? '',
+    outcome: outcome ?? 'ok',
+    errorType: errorType ?? '',
+  }
   return {
+    kind: operationKind(party, matter),
     at: Date.now(),
     durationMs: 12,
     upstreamMs: 10,
-    method: 'tools/call',
-    name: 'a__echo',
-    isKnownName: true,
-    variant: '',
-    target: 'a',
-    outcome: 'ok',
-    errorType: '',
-    era: 'legacy',
-    protocolVersion: '2025-11-25',
+    upstream: undefined,
+    askedMs: 0,
     session: 'f00',
-    principal: { id: 'anonymous', kind: 'anonymous', name: 'anonymous' },
-    client: { name: 'agent', version: '1' },
-    address: '127.0.0.1',
     bytesIn: 100,
     bytesOut: 200,
     traceId: '',
     spanId: '',
     attributes: {},
-    ...given,
+    ...measured,
   }
 }
 
