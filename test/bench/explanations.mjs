@@ -16,9 +16,8 @@ export const EXPLANATIONS = {
   'rules-legacy': RULES,
   'rules-modern': RULES,
   telemetry:
-    'by hardware counters a call with telemetry needs a tenth more instructions, a third of them for records, metrics and the page, ' +
-    'nearly half for its line of the log, the rest for traces of one call in a hundred; it misses the caches of the CPU a quarter more often, ' +
-    'which is what else it costs. Equal runs say 86 to 87 %.',
+    'records, metrics and the page, the line of the log, and traces of one call in a hundred need about a third each of what telemetry takes; ' +
+    'half of that is what they do, the rest is that they need room in the caches of the CPU. Equal runs say 87 to 92 %.',
   latency:
     'with one connection nothing is done at the same time, so the time of a call is the sum of all work for it: see the first row. The difference is some 20 µs.',
   'large-json':

@@ -37,7 +37,7 @@ export async function compareTelemetry(backend) {
     // Each with each of the others.
     const off = couples[pair % COUPLES][0]
     const on = couples[Math.floor(pair / COUPLES) % COUPLES][1]
-    const [without, told] = await Promise.all([off, on].map(sample))
+    const { without, told } = await atOnce(off, on, Math.floor(pair / COUPLES ** 2) % 2 === 0)
     pairs.push({ wall: told.rate / without.rate, cpu: without.cpu / told.cpu })
   }
   for (const it of couples.flat()) await it.stop()
@@ -66,6 +66,16 @@ async function contender(backend, settings) {
     bytes: requestBytes(place, { era: 'legacy', id, method: 'tools/call', params }),
   }))
   return { ...gateway, requests }
+}
+
+/** Whoever is asked first has its answers read first, and needs 2 % less for a call. */
+async function atOnce(off, on, isOffFirst) {
+  if (isOffFirst) {
+    const [without, told] = await Promise.all([off, on].map(sample))
+    return { without, told }
+  }
+  const [told, without] = await Promise.all([on, off].map(sample))
+  return { without, told }
 }
 
 /** Calls per second, and the seconds of CPU of one call. */
