@@ -51,6 +51,7 @@ class PostHandler implements Dispatcher.DispatchHandler {
   readonly #reject: (error: Error) => void
   readonly #timer: NodeJS.Timeout
   #controller: Dispatcher.DispatchController | undefined
+  #late: Error | undefined
   #posted: Posted = { status: 0, retryAfterMs: undefined }
 
   constructor(
@@ -61,14 +62,16 @@ class PostHandler implements Dispatcher.DispatchHandler {
     this.#resolve = resolve
     this.#reject = reject
     this.#timer = setTimeout(() => {
-      const error = new Error(`no answer within ${timeoutMs} ms`)
-      this.#controller?.abort(error)
-      reject(error)
+      this.#late = new Error(`no answer within ${timeoutMs} ms`)
+      this.#controller?.abort(this.#late)
+      reject(this.#late)
     }, timeoutMs)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    // It waited for a connection until nobody waited for it.
+    if (this.#late !== undefined) controller.abort(this.#late)
   }
 
   onResponseStart(

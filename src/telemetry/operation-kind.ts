@@ -3,7 +3,6 @@
  * it all that metrics, the log and the page have made of it: looked up by each of them, that was most of what they cost.
  */
 import type { Era, Target } from '../../backends/index.js'
-import { idOf } from '../../backends/index.js'
 import type { Principal } from '../auth/principal.js'
 import type { Speaker } from './speaker.js'
 import { isServedMethod } from './served-methods.js'
@@ -105,21 +104,22 @@ export class Facet<T extends object, Kind extends Faceted = OperationKind> {
 /** Addresses whose parties are remembered; and names and methods of one party. Then all of them are found anew. */
 const MAX_ADDRESSES = 1_000
 const MAX_NAMES = 500
-/** Names that servers know, of all servers together. */
-const MAX_UPSTREAM = 5_000
+/** Names that one server knows. */
+const MAX_UPSTREAM = 1_000
 /** Of all parties together: some 10 MiB with what is made of them. */
 const MAX_KINDS = 10_000
 
 /** A party and the kinds of what it asks. */
 export interface KnownParty extends Party {
-  /** As it came last: most come as they were. */
+  /** As it came first: most come so again. */
   readonly seenAs: Principal
   readonly kinds: TupleCache<OperationKind>
 }
 
 export class OperationKinds {
   readonly #parties = new TupleCache<KnownParty>(MAX_ADDRESSES)
-  readonly #upstream = new TupleCache<UpstreamKind>(MAX_UPSTREAM)
+  /** Of targets as they are set now: others have gone. */
+  readonly #upstream = new WeakMap<Target, TupleCache<UpstreamKind>>()
   #withKinds = new Set<KnownParty>()
   #count = 0
 
@@ -158,12 +158,17 @@ export class OperationKinds {
     ) {
       return last
     }
-    const words = [idOf(target), method, errorType, protocolVersion] as const
-    let kind = this.#upstream.get(name, ...words)
-    if (kind === undefined) {
-      kind = { target, protocolVersion, method, name, errorType, facets: [] }
-      this.#upstream.set(kind, name, ...words)
-    }
+    let kinds = this.#upstream.get(target)
+    if (kinds === undefined) this.#upstream.set(target, (kinds = new TupleCache(MAX_UPSTREAM)))
+    const kind =
+      kinds.get(name, method, errorType, protocolVersion) ??
+      kinds.set(
+        { target, protocolVersion, method, name, errorType, facets: [] },
+        name,
+        method,
+        errorType,
+        protocolVersion,
+      )
     if (of !== undefined) of.upstream = kind
     return kind
   }

@@ -105,6 +105,23 @@ describe('the way to a collector', () => {
     })
   })
 
+  it('is not taken any more by what waited for it too long', async () => {
+    const asked: ServerResponse[] = []
+    await using it = await collector((response) => void asked.push(response))
+    const poster = new HttpPoster(`http://127.0.0.1:${it.port}/`, {})
+    const first = poster.post(Buffer.from('first'), 10_000)
+    await expect.poll(() => asked.length).toBe(1)
+    await expect(poster.post(Buffer.from('second'), 50)).rejects.toThrow('no answer within 50 ms')
+    const third = poster.post(Buffer.from('third'), 10_000)
+    asked[0]?.writeHead(200).end()
+    await expect(first).resolves.toMatchObject({ status: 200 })
+    await expect.poll(() => asked.length).toBe(2)
+    asked[1]?.writeHead(204).end()
+    await expect(third).resolves.toMatchObject({ status: 204 })
+    expect(it.got.map(({ body }) => body)).toEqual(['first', 'third'])
+    await poster.close()
+  })
+
   it('waits no longer than it was told to', async () => {
     await using it = await collector(() => undefined)
     const poster = new HttpPoster(`http://127.0.0.1:${it.port}/`, {})
