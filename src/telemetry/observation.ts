@@ -27,7 +27,6 @@ import type { ServerTrace, Tracing } from './tracing.js'
 import type { AskingListener } from './upstream-asking.js'
 import { UpstreamAsking } from './upstream-asking.js'
 import { cut } from './upstream-operation.js'
-import { timeOfDay } from './wall-clock.js'
 
 type Requested = Parameters<CallWatcher['asks']>[2]
 
@@ -84,8 +83,8 @@ export class Observation implements RequestObserver, CallWatcher, AskingListener
   #server: VirtualServer
   readonly #principal: Principal
   readonly #bytes: number | undefined
+  readonly #at = Date.now()
   readonly #startedAt = performance.now()
-  readonly #at = timeOfDay(this.#startedAt)
   readonly #remote: RemoteContexts | undefined
   readonly #trace: ServerTrace | undefined
   #speaker: Speaker | undefined

@@ -42,9 +42,12 @@ export function configOf(config: GatewayConfig): Config {
 }
 
 /** Starts a gateway in this process, on a free port, and waits until every target has been tried. */
-export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
+export async function startGateway(
+  config: GatewayConfig,
+  readyMs?: number,
+): Promise<RunningGateway> {
   const gateway = await start(configOf(config), { logger: createLogger('silent') })
-  await waitUntil(() => gateway.readiness().ready, 'the gateway to be ready')
+  await waitUntil(() => gateway.readiness().ready, 'the gateway to be ready', readyMs)
   return { ...gateway, [Symbol.asyncDispose]: () => gateway.close() }
 }
 
