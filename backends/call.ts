@@ -136,6 +136,7 @@ export interface CallWatcher {
   ): Asking
 }
 
+/** Whoever makes one gives all members, in one order: with several forms of them, what every call passes looks members up slowly. */
 export interface Call {
   readonly method: string
   readonly params: RawObject

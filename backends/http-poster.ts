@@ -22,12 +22,10 @@ export class HttpPoster {
 
   constructor(url: string, headers: Readonly<Record<string, string>>) {
     const { origin, pathname, search, username, password } = new URL(url)
-    const named = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
     this.#pool = new Pool(origin, { connections: 1, connect: { timeout: CONNECT_MS } })
     this.#path = pathname + search
-    // As other clients of HTTP take it.
-    const authorization = `Basic ${Buffer.from(named).toString('base64')}`
-    this.#headers = username === '' ? headers : { authorization, ...headers }
+    this.#headers =
+      username === '' ? headers : { authorization: basic(username, password), ...headers }
   }
 
   /** @throws what keeps it from being answered; that takes no longer than `timeoutMs` */
@@ -44,6 +42,12 @@ export class HttpPoster {
   close(): Promise<void> {
     return this.#pool.destroy()
   }
+}
+
+/** As other clients of HTTP take what a URL says of who asks. */
+function basic(username: string, password: string): string {
+  const named = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return `Basic ${Buffer.from(named).toString('base64')}`
 }
 
 class PostHandler implements Dispatcher.DispatchHandler {

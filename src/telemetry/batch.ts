@@ -6,13 +6,24 @@
 const MAX_WAITING = 64
 const WAIT_MS = 20
 
+/** Takes records in the order in which they came. */
+export type Listener<T> = (records: readonly T[]) => void
+
 export class Batch<T> {
-  readonly #tell: (records: readonly T[]) => void
+  readonly #listeners = new Set<Listener<T>>()
+  readonly #onError: (error: unknown) => void
   #waiting: T[] = []
   #isTimed = false
 
-  constructor(tell: (records: readonly T[]) => void) {
-    this.#tell = tell
+  /** `onError` is told of what listeners throw; nobody else could be. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError
+  }
+
+  /** Calls `listener` with records to come. Returns the way to stop. */
+  subscribe(listener: Listener<T>): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   add(record: T): void {
@@ -25,10 +36,17 @@ export class Batch<T> {
     }, WAIT_MS).unref()
   }
 
+  /** Tells now what waits. */
   flush(): void {
     if (this.#waiting.length === 0) return
     const waiting = this.#waiting
     this.#waiting = []
-    this.#tell(waiting)
+    for (const listener of this.#listeners) {
+      try {
+        listener(waiting)
+      } catch (error) {
+        this.#onError(error)
+      }
+    }
   }
 }

@@ -199,8 +199,10 @@ export class Observation implements RequestObserver, CallWatcher, AskingListener
       at: this.#at,
       durationMs,
       upstreamMs: this.#upstreamMs,
-      upstream: asked && kinds.upstreamOf(asked, kind),
-      askedMs: asked === undefined ? 0 : asked.durationMs,
+      upstream: asked && {
+        kind: kinds.upstreamOf(asked, kind),
+        durationMs: asked.durationMs,
+      },
       session: speaker.session,
       // Of a batch, each has its own part.
       bytesIn: this.#bytes ?? Buffer.byteLength(params.text),

@@ -100,7 +100,7 @@ export class OperationMetrics {
 
   record(operation: Operation): void {
     const { upstream } = operation
-    if (upstream !== undefined) this.#recordUpstream(upstream, operation.askedMs)
+    if (upstream !== undefined) this.recordUpstream(upstream)
     const { duration, own, count } = this.#seriesOf(operation)
     addDuration(duration, operation.durationMs)
     addDuration(own, gatewayMsOf(operation))
@@ -110,10 +110,6 @@ export class OperationMetrics {
   }
 
   recordUpstream({ kind, durationMs }: UpstreamOperation): void {
-    this.#recordUpstream(kind, durationMs)
-  }
-
-  #recordUpstream(kind: UpstreamKind, durationMs: number): void {
     addDuration(this.#foundUpstream.of(kind), durationMs)
   }
 

@@ -3,8 +3,9 @@
  * Metrics, the access log, traces and the page are made from these records and from nothing else.
  */
 import type { ShownAttributes } from '../attributes/attributes.js'
+import type { Listener } from './batch.js'
 import { Batch } from './batch.js'
-import type { OperationKind, UpstreamKind } from './operation-kind.js'
+import type { OperationKind } from './operation-kind.js'
 import type { UpstreamOperation } from './upstream-operation.js'
 
 export interface Operation {
@@ -15,8 +16,7 @@ export interface Operation {
   /** Of that, the time in which servers had the call; the rest is the gateway's own share. */
   readonly upstreamMs: number
   /** The first server's part, where one had it. Those of others are told on their own. */
-  readonly upstream: UpstreamKind | undefined
-  readonly askedMs: number
+  readonly upstream: UpstreamOperation | undefined
   /** A hash of the session's id; '' without one. */
   readonly session: string
   /** Of the request and of its answer, as JSON text. */
@@ -33,9 +33,6 @@ export function gatewayMsOf({ durationMs, upstreamMs }: Operation): number {
   return Math.max(0, durationMs - upstreamMs)
 }
 
-/** Takes records in the order in which they came. */
-type Listener<T> = (records: readonly T[]) => void
-
 /** Of those that went well, so many are kept of each while; nobody reads more. */
 const MAX_KEPT_OF_WHILE = 100
 const WHILE_MS = 100
@@ -45,9 +42,7 @@ const WHILE_MS = 100
  * kept grows old before it goes, and collecting it cost a tenth of what the gateway can do (`npm run bench -- --telemetry`).
  */
 export class Operations {
-  readonly #listeners = new Set<Listener<Operation>>()
-  readonly #upstreamListeners = new Set<Listener<UpstreamOperation>>()
-  readonly #batch: Batch<Operation>
+  readonly #records: Batch<Operation>
   readonly #upstream: Batch<UpstreamOperation>
   readonly #ring: (Operation | undefined)[]
   #count = 0
@@ -57,47 +52,37 @@ export class Operations {
   /** `onError` is told of what listeners throw; nobody else could be. */
   constructor(onError: (error: unknown) => void, kept = 1_000) {
     this.#ring = Array.from({ length: kept })
-    const tellAll = <T>(listeners: ReadonlySet<Listener<T>>, records: readonly T[]): void => {
-      for (const listener of listeners) {
-        try {
-          listener(records)
-        } catch (error) {
-          onError(error)
-        }
-      }
-    }
-    this.#batch = new Batch((records) => {
+    this.#records = new Batch(onError)
+    this.#upstream = new Batch(onError)
+    this.#records.subscribe((records) => {
       for (const record of records) this.#keep(record)
-      tellAll(this.#listeners, records)
     })
-    this.#upstream = new Batch((records) => tellAll(this.#upstreamListeners, records))
   }
 
   /** Takes one, which listeners hear of soon. */
   record(operation: Operation): void {
-    this.#batch.add(operation)
+    this.#records.add(operation)
   }
 
+  /** Takes what a server was asked beside the first of an operation, or by the gateway itself. */
   recordUpstream(operation: UpstreamOperation): void {
     this.#upstream.add(operation)
   }
 
   /** Calls `listener` with records to come. Returns the way to stop. */
   subscribe(listener: Listener<Operation>): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#records.subscribe(listener)
   }
 
   /** The same of what servers were asked. */
   subscribeUpstream(listener: Listener<UpstreamOperation>): () => void {
-    this.#upstreamListeners.add(listener)
-    return () => this.#upstreamListeners.delete(listener)
+    return this.#upstream.subscribe(listener)
   }
 
   /** Tells listeners now of what waits, for whoever looks at what comes of it. */
   readonly flush = (): void => {
     this.#upstream.flush()
-    this.#batch.flush()
+    this.#records.flush()
   }
 
   /** The newest, oldest first. */

@@ -53,10 +53,10 @@ export class OtlpExporter<T> {
     if (body === undefined) throw new Error('what is to be sent cannot be put into OTLP')
     const deadline = performance.now() + DEADLINE_MS
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * FACTOR, LONGEST_PAUSE_MS)) {
-      const { error, askedMs } = await this.#attempt(body, deadline - performance.now())
+      const error = await this.#attempt(body, deadline - performance.now())
       if (error === undefined) return
       // With jitter, so that many gateways do not come back as one.
-      const waitMs = askedMs ?? pauseMs * (0.8 + Math.random() * 0.4)
+      const waitMs = error.askedMs ?? pauseMs * (0.8 + Math.random() * 0.4)
       const isOver = this.#closing.signal.aborted || performance.now() + waitMs >= deadline
       if (!error.isRetryable || isOver) throw error
       await sleep(waitMs, undefined, { signal: this.#closing.signal, ref: false }).catch(() => {
@@ -65,17 +65,15 @@ export class OtlpExporter<T> {
     }
   }
 
-  async #attempt(
-    body: Uint8Array,
-    timeoutMs: number,
-  ): Promise<{ error?: SendError; askedMs?: number | undefined }> {
+  /** Returns what went wrong, if anything did. */
+  async #attempt(body: Uint8Array, timeoutMs: number): Promise<SendError | undefined> {
     try {
       const { status, retryAfterMs } = await this.#poster.post(body, timeoutMs)
-      if (status < 300) return {}
-      const error = new SendError(`the collector answers HTTP ${status}`, RETRYABLE.has(status))
-      return { error, askedMs: retryAfterMs }
+      if (status < 300) return undefined
+      const message = `the collector answers HTTP ${status}`
+      return new SendError(message, RETRYABLE.has(status), retryAfterMs)
     } catch (cause) {
-      return { error: new SendError('the collector cannot be reached', true, { cause }) }
+      return new SendError('the collector cannot be reached', true, undefined, { cause })
     }
   }
 }
@@ -83,9 +81,17 @@ export class OtlpExporter<T> {
 class SendError extends Error {
   override readonly name = 'SendError'
   readonly isRetryable: boolean
+  /** When the collector wants to be asked again. */
+  readonly askedMs: number | undefined
 
-  constructor(message: string, isRetryable: boolean, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    isRetryable: boolean,
+    askedMs: number | undefined,
+    options?: ErrorOptions,
+  ) {
     super(message, options)
     this.isRetryable = isRetryable
+    this.askedMs = askedMs
   }
 }

@@ -97,7 +97,7 @@ async function holds(baseline) {
     const suspects = [...rows.values()].filter(({ isSuspect }) => isSuspect)
     if (suspects.length === 0 || attempt === GUARD_ATTEMPTS) return suspects.length === 0
     console.log(`\nonce more: ${suspects.map(({ work }) => work).join('; ')}\n`)
-    turns.seconds = AGAIN_SECONDS
+    turns.seconds = Math.max(turns.seconds, AGAIN_SECONDS)
     const again = await measure([...new Set(suspects.flatMap(({ parts }) => parts))])
     const known = new Set(suspects.map(({ key }) => key))
     for (const row of compare(again, baseline)) if (known.has(row.key)) rows.set(row.key, row)

@@ -3,41 +3,37 @@ import type { Matter, Party } from '../../src/telemetry/operation-kind.js'
 import { operationKind } from '../../src/telemetry/operation-kind.js'
 import type { Operation } from '../../src/telemetry/operations.js'
 
-type Given = Partial<Party & Matter & Omit<Operation, 'kind'>>
+type Given = Partial<Party & Matter & Pick<Operation, 'at' | 'durationMs' | 'upstreamMs'>>
 
 export function operation(given: Given = {}): Operation {
-  const { era, protocolVersion, client, principal, address, ...others } = given
-  const { method, name, isKnownName, target, variant, outcome, errorType, ...measured } = others
-  const party: Party = {
-    era: era ?? 'legacy',
-    protocolVersion: protocolVersion ?? '2025-11-25',
-    principal: principal ?? { id: 'anonymous', kind: 'anonymous', name: 'anonymous' },
-    client: client ?? { name: 'agent', version: '1' },
-    address: address ?? '127.0.0.1',
+  const whole = {
+    era: 'legacy' as const,
+    protocolVersion: '2025-11-25',
+    principal: { id: 'anonymous', kind: 'anonymous', name: 'anonymous' },
+    client: { name: 'agent', version: '1' },
+    address: '127.0.0.1',
+    method: 'tools/call',
+    name: 'a__echo',
+    isKnownName: true,
+    target: 'a',
+    variant: '',
+    outcome: 'ok' as const,
+    errorType: '',
+    ...given,
   }
-  const matter: Matter = {
-    method: method ?? 'tools/call',
-    name: name ?? 'a__echo',
-    isKnownName: isKnownName ?? true,
-    target: target ?? 'a',
-    variant: variant ?? '',
-    outcome: outcome ?? 'ok',
-    errorType: errorType ?? '',
-  }
+  const { at = Date.now(), durationMs = 12, upstreamMs = 10 } = given
   return {
-    kind: operationKind(party, matter),
-    at: Date.now(),
-    durationMs: 12,
-    upstreamMs: 10,
+    kind: operationKind(whole, whole),
+    at,
+    durationMs,
+    upstreamMs,
     upstream: undefined,
-    askedMs: 0,
     session: 'f00',
     bytesIn: 100,
     bytesOut: 200,
     traceId: '',
     spanId: '',
     attributes: {},
-    ...measured,
   }
 }
 
