@@ -151,6 +151,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
           void registry.close()
         },
       })
+      parts.elsewhere?.close()
       peers?.hangUp()
       await admission.close()
       insight.close()

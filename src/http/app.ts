@@ -145,7 +145,7 @@ export function createApp({
       })
       return true
     },
-    given: (request, response, { name, principal, origin, isTold, postedFor }) => {
+    given: (request, response, { name, principal, origin, toldBy, postedFor }) => {
       giveOrigin(request, origin)
       // As the client knows it: what it is told of where to get a token says so.
       request.url = name === '' ? path : `${path}/${name}`
@@ -160,13 +160,7 @@ export function createApp({
         void sseEndpoint.post(request, response, postedFor, principal, 'given')
         return
       }
-      void endpoint.handle(
-        request,
-        response,
-        name,
-        principal,
-        isTold === true ? 'told' : 'to serve',
-      )
+      void endpoint.handle(request, response, name, principal, { toldBy })
     },
   }
 }

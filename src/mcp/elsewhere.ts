@@ -4,8 +4,15 @@
  * the client shows. Where that one is gone, the request is served here, as far as that goes.
  */
 import type { IncomingMessage } from 'node:http'
-import type { Message, RawObject, RequestId } from '../../backends/index.js'
+import type {
+  Message,
+  NotificationMessage,
+  RawObject,
+  RequestId,
+  RequestMessage,
+} from '../../backends/index.js'
 import { ErrorCode, errorText, JsonRpcError } from '../../backends/index.js'
+import { readBody } from '../http/body.js'
 import { sendAnswer } from '../http/carried.js'
 import { NOBODY } from '../auth/principal.js'
 import { NOWHERE, originOf } from '../http/origin.js'
@@ -21,6 +28,7 @@ import type { EventId } from './event-ids.js'
 import { answerWithJson } from './json-answer.js'
 import { sessionHeader } from './request.js'
 import { Telling } from './telling.js'
+import { MAX_WORD_BYTES, Whereabouts } from './whereabouts.js'
 
 export interface ElsewhereOptions {
   readonly peers: Peers
@@ -47,7 +55,7 @@ interface Errand {
 }
 
 const OF_STREAMS: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe'])
-/** What holds for the whole session, and is taken care of both here and there. */
+/** What holds for the whole session, and is taken care of by each process that serves it. */
 const OF_THE_SESSION: ReadonlySet<string> = new Set([
   'logging/setLevel',
   'notifications/cancelled',
@@ -82,11 +90,15 @@ export class Elsewhere {
   readonly #absentHomes: AbsentHomes
   readonly #saying = new WeakMap<Session, Promise<void>>()
   readonly #telling = new Telling((...of) => this.#ask(...of))
+  readonly #whereabouts: Whereabouts
   #isLeaving = false
 
   constructor(options: ElsewhereOptions) {
     this.#options = options
     this.#absentHomes = new AbsentHomes(options.peers)
+    const { peers, sessions } = options
+    const tell = (place: string, told: PeerRequest): void => void this.#telling.tell(place, told)
+    this.#whereabouts = new Whereabouts({ peers, sessions, tell })
   }
 
   /** Where the others reach this process, sealed. */
@@ -99,7 +111,11 @@ export class Elsewhere {
    * @throws RefusedError 404 where the session has to begin anew for it
    */
   take(message: Message, visit: Visit): Promise<boolean> | undefined {
-    const errand = visit.isGiven ? undefined : this.#errand(message, visit)
+    if (visit.isGiven) {
+      if (visit.toldBy !== undefined) this.#tellOn(message, visit)
+      return undefined
+    }
+    const errand = this.#errand(message, visit)
     return errand && this.#run(errand, visit)
   }
 
@@ -125,14 +141,15 @@ export class Elsewhere {
     }
   }
 
-  /**
-   * Gives what a client of HTTP+SSE posted to the process that has its stream. Resolves with `false` where there is none, or
-   * it is gone.
-   */
-  async takePosted(posted: Posted, key: string, sealedPlace: string): Promise<boolean> {
+  /** Where another process is reached that has sealed its place; `undefined` where none has, or it is this one. */
+  placeOf(sealed: string): string | undefined {
     const { peers } = this.#options
-    const place = peers.openPlace(sealedPlace)
-    if (place === undefined || place === peers.place) return false
+    const place = peers.openPlace(sealed)
+    return place === peers.place ? undefined : place
+  }
+
+  /** Gives what a client of HTTP+SSE posted to the process that has its stream. Resolves with `false` where that is gone. */
+  takePosted(posted: Posted, key: string, place: string): Promise<boolean> {
     return this.#run({ place, postedFor: key }, posted)
   }
 
@@ -142,9 +159,15 @@ export class Elsewhere {
     response.once('close', this.#absentHomes.wait(home, onBack))
   }
 
-  /** Tells the process at home that the client ends its session. */
-  ended(visit: Visit, { seed }: Session): void {
-    if (!visit.isGiven) void this.#tellHome(seed.home, asked(visit))
+  /** Tells all that serve the session that its client ends it. */
+  ended(visit: Visit, session: Session): void {
+    this.#whereabouts.tell(session, asked(visit), visit.toldBy)
+  }
+
+  /** Another process says which sessions it serves, and reads what it has missed of them. @throws RefusedError 413 */
+  async hearWhereabouts({ request, response }: Pick<Visit, 'request' | 'response'>): Promise<void> {
+    const body = await readBody(request, MAX_WORD_BYTES)
+    answerWithJson(response, 200, this.#whereabouts.hear(body))
   }
 
   /** Says something that belongs to no request on a stream of the session's, wherever that is, behind what was said before. */
@@ -171,6 +194,11 @@ export class Elsewhere {
     for (const gone of this.#given) gone.abort(STOPPED)
   }
 
+  /** Says nothing more to anybody. */
+  close(): void {
+    this.#whereabouts.close()
+  }
+
   #errand(message: Message, visit: Visit): Errand | undefined {
     const { peers } = this.#options
     if (message.kind === 'request') {
@@ -192,15 +220,9 @@ export class Elsewhere {
       const { progressToken } = params.value
       return this.#errandOfAnswer(progressToken as RequestId | undefined, session, visit)
     }
-    if (home === peers.place) return undefined
-    if (OF_THE_SESSION.has(method)) {
-      void this.#tellHome(home, {
-        ...asked(visit, { isOwed: method === 'notifications/cancelled' }),
-        isTold: true,
-      })
-      return undefined
-    }
-    if (message.kind !== 'request') return undefined
+    if (OF_THE_SESSION.has(method)) this.#tellAll(message, session, visit)
+    if (home === peers.place || message.kind !== 'request') return undefined
+    this.#whereabouts.serve(session, visit.server)
     const { id } = message
     if (OF_STREAMS.has(method)) {
       // Nobody would hear of changes from here, unless it listens here, as long as its home is away.
@@ -213,6 +235,23 @@ export class Elsewhere {
     return server.isBoundToProcess(method, params.value)
       ? { place: home, id, otherwise: 'fails' }
       : undefined
+  }
+
+  #tellOn(message: Message, visit: Visit): void {
+    if (message.kind !== 'request' && message.kind !== 'notification') return
+    const session = this.#session(visit)
+    if (session !== undefined) this.#tellAll(message, session, visit)
+  }
+
+  /** Tells what holds for the whole session to all others that serve it. */
+  #tellAll(
+    { method, params }: RequestMessage | NotificationMessage,
+    session: Session,
+    visit: Visit,
+  ): void {
+    const isCancelled = method === 'notifications/cancelled'
+    if (isCancelled) this.#whereabouts.cancelled(session, params.value['requestId'])
+    this.#whereabouts.tell(session, asked(visit, { isOwed: isCancelled }), visit.toldBy)
   }
 
   /** Of an answer to a question, or of progress with it. */

@@ -22,6 +22,7 @@ import type { Variants } from '../variants/variants.js'
 import { classify } from './classify.js'
 import type { Elsewhere } from './elsewhere.js'
 import { SAY } from './elsewhere.js'
+import { SERVES } from './whereabouts.js'
 import { KeepAlive } from './event-stream.js'
 import { LegacyEndpoint, MAX_BATCH } from './legacy-endpoint.js'
 import { ModernEndpoint } from './modern-endpoint.js'
@@ -75,8 +76,8 @@ export interface Visit {
   readonly principal: Principal
   /** Another process gave it to this one. */
   readonly isGiven: boolean
-  /** That one serves and counts it as well. */
-  readonly isTold: boolean
+  /** The place of that one, where it is served and counted there as well. */
+  readonly toldBy: string | undefined
   /** What was read of the request, once it has been. */
   readonly body: Buffer | undefined
 }
@@ -99,10 +100,14 @@ export class McpEndpoint {
     response: ServerResponse,
     name: string,
     principal: Principal,
-    given?: 'to serve' | 'told',
+    given?: { readonly toldBy: string | undefined },
   ): Promise<void> {
-    return answering(response, this.#options.onInternalError, () => {
-      const server = this.#options.serverOf(name)
+    const { elsewhere, onInternalError, serverOf } = this.#options
+    return answering(response, onInternalError, () => {
+      if (given !== undefined && request.method === SERVES) {
+        return elsewhere?.hearWhereabouts({ request, response })
+      }
+      const server = serverOf(name)
       if (server === undefined) return this.#below(request, response, name, principal)
       const isGiven = given !== undefined
       // In one piece: V8 looked each member of one that was put together of two up anew for each call.
@@ -113,7 +118,7 @@ export class McpEndpoint {
         name,
         principal,
         isGiven,
-        isTold: given === 'told',
+        toldBy: given?.toldBy,
         body: undefined,
       }
       if (server.foreignTaker !== undefined && !looksLikeMcp(request)) {
@@ -174,7 +179,8 @@ export class McpEndpoint {
     const { observe, bodyLimits } = this.#options
     let observation: RequestObserver | undefined
     if (message.kind === 'request') {
-      observation = visit.isTold ? UNOBSERVED : observe(message, request, server, principal, bytes)
+      const isTold = visit.toldBy !== undefined
+      observation = isTold ? UNOBSERVED : observe(message, request, server, principal, bytes)
     }
     try {
       requireRoom(bodyLimits, server, message, bytes)

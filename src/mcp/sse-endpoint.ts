@@ -126,7 +126,8 @@ export class SseEndpoint {
     principal: Principal,
   ): Promise<void> {
     const { elsewhere } = this.#options
-    const [, place] = key.split('.', 2)
+    const [, sealed = ''] = key.split('.', 2)
+    const place = elsewhere?.placeOf(sealed)
     if (elsewhere === undefined || place === undefined) throw noSession()
     const posted = { request, response, name: '', principal, body: await this.#read(request) }
     if (!(await elsewhere.takePosted(posted, key, place))) throw noSession()

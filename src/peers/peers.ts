@@ -32,13 +32,13 @@ export interface PeerRequest {
   readonly origin: Origin
   /** Something that runs there waits for it, also while that process is about to end. */
   readonly isOwed?: boolean
-  /** It is served where it came as well, and counted there. */
-  readonly isTold?: boolean
+  /** It is served where it was told as well, at this place, and counted where it came. */
+  readonly toldBy?: string | undefined
   /** The key of the HTTP+SSE stream that it was posted for. */
   readonly postedFor?: string | undefined
 }
 
-export type PeerVisit = Pick<PeerRequest, 'name' | 'principal' | 'origin' | 'isTold' | 'postedFor'>
+export type PeerVisit = Pick<PeerRequest, 'name' | 'principal' | 'origin' | 'toldBy' | 'postedFor'>
 
 /** What is said of a request beside what the client said. */
 type Said = Omit<PeerVisit, 'name'> & Pick<PeerRequest, 'isOwed'>

@@ -113,6 +113,11 @@ export class Session {
     return this.#inFlight.length
   }
 
+  /** It has been let go of; the next request of the same id has another. */
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
   /** Whether somebody listens to what belongs to no request. */
   get isHeard(): boolean {
     return [...this.#streams].some((it) => it.isConnected)

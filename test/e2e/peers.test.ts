@@ -120,24 +120,50 @@ describe('a session of the older era', () => {
     }
   })
 
-  it('cancels a call that runs at its home from anywhere', async () => {
-    let isCancelled = false
+  it('cancels a call from anywhere, wherever that runs', async () => {
+    let cancelled = 0
     const { handler } = steps()
     const heard: Handler = (params, extra) => {
-      extra.signal.addEventListener('abort', () => (isCancelled = true))
+      extra.signal.addEventListener('abort', () => cancelled++)
       return handler(params, extra)
     }
     await using upstream = await startEcho({ handlers: { 'tools/call': heard } })
     await using it = await startThree(upstream)
     const session = await openSession(it.home)
-    const stream = await session.beginAs(77, 'tools/call', {
-      name: 'a__echo',
-      _meta: { progressToken: 1 },
+    let id = 77
+    // The first of them before the process that runs the call has said that it serves the session.
+    for (const [runs, cancels] of [
+      [it.other, it.third],
+      [it.other, it.third],
+      [it.other, it.home],
+      [it.home, it.other],
+      [it.third, it.other],
+    ] as const) {
+      const params = { name: 'a__echo', _meta: { progressToken: 1 } }
+      const stream = await session.at(runs).beginAs(++id, 'tools/call', params)
+      await stream.next('notifications/progress')
+      const before = cancelled
+      await session.at(cancels).notify('notifications/cancelled', { requestId: id })
+      await waitUntil(() => cancelled === before + 1, 'the server to hear of it')
+      await stream.ended
+    }
+  })
+
+  it('has one log level, wherever that was said', async () => {
+    await using upstream = await startEcho({
+      capabilities: { logging: {} },
+      handlers: { 'logging/setLevel': () => ({}) },
     })
-    await stream.next('notifications/progress')
-    await session.at(it.other).notify('notifications/cancelled', { requestId: 77 })
-    await waitUntil(() => isCancelled, 'the server to hear of it')
-    await stream.ended
+    await using it = await startThree(upstream)
+    const session = await openSession(it.home)
+    const levels = (): unknown[] =>
+      upstream.asked('logging/setLevel').map(({ params }) => params['level'])
+    await session.at(it.home).request('logging/setLevel', { level: 'error' })
+    await session.at(it.other).call('a__echo')
+    // It was used before it was said there what the level is.
+    await waitUntil(() => levels().includes('error'), 'the other to hear of the level')
+    await session.at(it.third).request('logging/setLevel', { level: 'debug' })
+    await waitUntil(() => levels().includes('debug'), 'the other to hear of the next')
   })
 
   it('has one child process, whichever replica it calls', async () => {
@@ -168,11 +194,11 @@ describe('a session of the older era', () => {
     await using upstream = await startEcho()
     await using it = await startThree(upstream)
     const session = await openSession(it.home)
-    await session.call('a__echo')
-    expect(upstream.sessions).toBe(4)
+    for (const url of it.urls) await session.at(url).call('a__echo')
+    expect(upstream.sessions).toBe(6)
     await session.at(it.other).delete()
-    await waitUntil(() => upstream.sessions === 3, 'the upstream session to end')
-    expect((await session.request('ping')).status).toBe(404)
+    await waitUntil(() => upstream.sessions === 3, 'the upstream sessions to end')
+    for (const url of it.urls) expect((await session.at(url).request('ping')).status).toBe(404)
   })
 })
 
