@@ -15,6 +15,9 @@ import {
 } from './bytes.js'
 import type { Message } from './json-rpc.js'
 import { readMessage } from './json-rpc.js'
+import { textOf } from './message-text.js'
+import type { Hole } from './outline.js'
+import { LEFT_OUT, Outline } from './outline.js'
 import { RawJson } from './raw-json.js'
 
 /** Smaller messages are as quickly read as usual. */
@@ -28,8 +31,6 @@ const NEAR_BYTES = 64
 /** Where long texts stand: content of tools and prompts, and resources. */
 const LONG_KEYS: ReadonlySet<string> = new Set(['text', 'data', 'blob'])
 const RESULT = 'result'
-/** Stands in the value for what was left out of it. */
-const LEFT_OUT = Buffer.from('…')
 
 /**
  * A result message of which the value lacks its long texts, and the bytes do not; `undefined` for what is better read as
@@ -40,10 +41,11 @@ const LEFT_OUT = Buffer.from('…')
 export function readLargeResult(chunks: readonly Buffer[]): Message | undefined {
   const scan = new Scan(chunks)
   if (!scan.isWorthwhile) return undefined
-  const message = readMessage(scan.outline())
+  const outline = scan.result()
+  const message = readMessage(scan.before() + outline.text + scan.after())
   if (message.kind !== 'result') return undefined
   const { id, result } = message
-  return { kind: 'result', id, result: RawJson.fromBytes(scan.result(), result.value) }
+  return { kind: 'result', id, result: RawJson.fromBytes(outline, result.value) }
 }
 
 /** One look at all bytes of a message. Places are counted from its beginning. */
@@ -82,20 +84,38 @@ class Scan {
     this.isWorthwhile = isPromising && this.#cuts.length > 0 && this.#resultEnd !== -1
   }
 
-  /** The message without its long texts. */
-  outline(): string {
-    const kept: Buffer[] = []
-    let from = 0
-    for (let index = 0; index < this.#cuts.length; index += 2) {
-      kept.push(...this.#slice(from, this.#cuts[index] ?? 0), LEFT_OUT)
-      from = this.#cuts[index + 1] ?? 0
-    }
-    kept.push(...this.#slice(from, Infinity))
-    return Buffer.concat(kept).toString()
+  /** The text before the result, without long texts. */
+  before(): string {
+    return this.#without(0, this.#resultStart).text
   }
 
-  result(): readonly Buffer[] {
-    return this.#slice(this.#resultStart, this.#resultEnd)
+  after(): string {
+    return this.#without(this.#resultEnd, Infinity).text
+  }
+
+  result(): Outline {
+    const [start, end] = [this.#resultStart, this.#resultEnd]
+    const { text, holes } = this.#without(start, end)
+    return new Outline(text, holes, this.#slice(start, end))
+  }
+
+  #without(start: number, end: number): { readonly text: string; readonly holes: readonly Hole[] } {
+    const holes: Hole[] = []
+    let text = ''
+    let from = start
+    for (let index = 0; index < this.#cuts.length; index += 2) {
+      const [cut, until] = [this.#cuts[index] ?? 0, this.#cuts[index + 1] ?? 0]
+      if (cut < start || until > end) continue
+      text += this.#text(from, cut)
+      holes.push({ at: text.length, bytes: this.#slice(cut, until) })
+      text += LEFT_OUT
+      from = until
+    }
+    return { text: text + this.#text(from, end), holes }
+  }
+
+  #text(from: number, until: number): string {
+    return textOf(this.#slice(from, until))
   }
 
   #look(chunk: Buffer, begin: number): void {

@@ -3,11 +3,12 @@
  * the rest alone byte for byte (`1.0`, 20-digit numbers, unknown fields), so it cuts and joins text where
  * others parse, rebuild and print.
  */
-import type { Changes, EditedText } from './json-edit.js'
+import type { Changes } from './json-edit.js'
 import { editedText } from './json-edit.js'
 import { textOf } from './message-text.js'
 import type { MemberSpan } from './json-text.js'
 import { MalformedJsonError, MAX_DEPTH, memberSpans } from './json-text.js'
+import { Outline } from './outline.js'
 
 export type JsonValue =
   null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
@@ -20,8 +21,8 @@ export class RawJson<T extends JsonValue = JsonValue> {
   /** What it was made of, until its value is asked for. */
   #origin: JsonObject | undefined
   #changes: Changes | undefined
-  /** Its text in UTF-8, where it came so. */
-  #bytes: readonly Buffer[] | undefined
+  /** Its text in UTF-8, where it came so; of what is large, where what is in it stands. */
+  #source: readonly Buffer[] | Outline | undefined
   /** Where its members stand, where that is known. */
   #spans: readonly MemberSpan[] | undefined
 
@@ -35,10 +36,13 @@ export class RawJson<T extends JsonValue = JsonValue> {
     return new RawJson<T>(text, value)
   }
 
-  /** Wraps JSON that is to be passed on as it came; `value` may lack long texts, which nobody but its reader looks at. */
-  static fromBytes(bytes: readonly Buffer[], value: JsonObject): RawObject {
+  /**
+   * Wraps JSON that is to be passed on as it came, but for members that are changed; `value` may lack long texts, which nobody
+   * but its reader looks at.
+   */
+  static fromBytes(source: readonly Buffer[] | Outline, value: JsonObject): RawObject {
     const raw = new RawJson(undefined, value)
-    raw.#bytes = bytes
+    raw.#source = source
     return raw
   }
 
@@ -46,19 +50,28 @@ export class RawJson<T extends JsonValue = JsonValue> {
     return new RawJson<T>(undefined, value)
   }
 
-  /** What changes have made of an object: what stayed need not be looked for, or parsed, again. */
-  static fromEdit({ text, spans }: EditedText, object: RawObject, changes: Changes): RawObject {
-    const edited = new RawJson<JsonObject>(text, undefined)
-    edited.#spans = spans
+  /** The object with some members replaced, added (at the end) or removed; itself where nothing changes. */
+  static edited(object: RawObject, changes: Changes): RawObject {
+    const outline = object.#source instanceof Outline ? object.#source.edited(changes) : undefined
+    if (outline !== undefined && outline === object.#source) return object
+    const edited = new RawJson<JsonObject>(undefined, undefined)
+    if (outline === undefined) {
+      const edit = editedText(object.text, object.#spansInText(), changes)
+      if (edit === undefined) return object
+      edited.#text = edit.text
+      edited.#spans = edit.spans
+    } else edited.#source = outline
+    // What stayed need not be looked for, or parsed, again.
     const isMade = object.#value !== undefined
     edited.#origin = isMade ? object.#value : object.#origin
     edited.#changes = isMade ? changes : { ...object.#changes, ...changes }
     return edited
   }
 
-  /** Where the members of an object stand in its text. @throws MalformedJsonError as `memberSpans` */
-  static spansOf(object: RawObject): readonly MemberSpan[] {
-    return object.#spans ?? memberSpans(object.text)
+  /** The raw text of one member of an object. @throws MalformedJsonError as `memberSpans` */
+  static memberOf(object: RawObject, key: string): string | undefined {
+    const known = object.#source instanceof Outline ? object.#source.memberOf(key) : undefined
+    return known ?? textAt(object.text, object.#spansInText(), key)
   }
 
   get text(): string {
@@ -69,6 +82,15 @@ export class RawJson<T extends JsonValue = JsonValue> {
   /** The text, in the form in which it came. */
   get wire(): string | readonly Buffer[] {
     return this.#bytes ?? this.text
+  }
+
+  #spansInText(): readonly MemberSpan[] {
+    return this.#spans ?? memberSpans(this.text)
+  }
+
+  get #bytes(): readonly Buffer[] | undefined {
+    const source = this.#source
+    return source instanceof Outline ? source.bytes : source
   }
 
   /** The value, where it has been made. */
@@ -83,7 +105,7 @@ export class RawJson<T extends JsonValue = JsonValue> {
     this.#changes = undefined
     const kept = origin && changes && changedValue(origin, changes)
     // The type is the caller's claim about the text, made where the text was checked.
-    return (this.#value = (kept ?? JSON.parse(this.#text ?? 'null')) as T)
+    return (this.#value = (kept ?? JSON.parse(this.text)) as T)
   }
 }
 
@@ -131,9 +153,7 @@ export function requireFlat(value: JsonValue, depth = 1): void {
  * @throws MalformedJsonError as `memberSpans`
  */
 export function withMembers(object: RawObject, changes: Changes): RawObject {
-  if (isWithout(object.known, changes)) return object
-  const edited = editedText(object.text, RawJson.spansOf(object), changes)
-  return edited === undefined ? object : RawJson.fromEdit(edited, object, changes)
+  return isWithout(object.known, changes) ? object : RawJson.edited(object, changes)
 }
 
 /** Whether all changes would remove what is plainly not there. */
@@ -167,7 +187,7 @@ export function withMeta(object: RawObject, changes: Changes): RawObject {
   const isObject = isJsonObject(given)
   if (isWithout(isObject ? given : {}, changes)) return object
   const before = isObject
-    ? RawJson.fromText(textAt(object.text, RawJson.spansOf(object), '_meta') ?? '{}', given)
+    ? RawJson.fromText(RawJson.memberOf(object, '_meta') ?? '{}', given)
     : EMPTY_OBJECT
   const after = withMembers(before, changes)
   if (after === before) return object

@@ -5,7 +5,7 @@
 import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions, JWTVerifyResult } from 'jose'
 import { decodeJwt, errors, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
-import { createHash, hash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { JsonObject } from '../../backends/index.js'
 import { certificatePrincipal } from './certificates.js'
@@ -76,12 +76,10 @@ export class Authenticator {
       if (this.#settings.mode === 'optional') return NOBODY
       throw new UnauthenticatedError('missing', 'credentials are needed here')
     }
-    if (this.#keys.length > 0) {
-      const principal = this.#ofKey(createHash('sha256').update(shown).digest())
-      if (principal !== undefined) return principal
-    }
     // What is kept must not be what was shown.
     const digest = hash('sha256', shown, 'base64')
+    const owner = this.#keys.length === 0 ? undefined : this.#ofKey(Buffer.from(digest, 'base64'))
+    if (owner !== undefined) return owner
     const believed = this.#believed.get(digest) ?? this.#believed.get(atPart(digest, part))
     return believed ?? this.#ofToken(shown, digest, part)
   }
@@ -189,9 +187,5 @@ export function bearerIn({ authorization }: IncomingHttpHeaders): string | undef
 }
 
 function digestOf({ key, sha256 }: ApiKeySettings): Buffer {
-  return sha256 === undefined
-    ? createHash('sha256')
-        .update(key ?? '')
-        .digest()
-    : Buffer.from(sha256, 'hex')
+  return sha256 === undefined ? hash('sha256', key ?? '', 'buffer') : Buffer.from(sha256, 'hex')
 }

@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
 import { startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
+import { startModern } from '../support/modern-upstream.js'
 import type { RawSession } from '../support/raw-client.js'
 import { openSession, post } from '../support/raw-client.js'
 import { answerJson, startHostile } from '../support/raw-http-server.js'
@@ -48,6 +50,31 @@ describe.each([
     expect(resultOf(answer)).toEqual(RESULT)
     expect(Number(answer.headers['content-length'])).toBe(Buffer.byteLength(answer.text))
     expect(resultOf(await new ModernClient(it.gateway.url).call('a__bad'))).toMatchObject(RESULT)
+  })
+
+  it('of a server of 2026-07-28 reaches clients of both eras, without what belongs to its hop', async () => {
+    const key = 'io.modelcontextprotocol/serverInfo'
+    const hidden = { name: 'hidden', version: '1' }
+    const _meta = { [key]: hidden, 'example.com/kept': 1 }
+    const answer = ({ id }: { readonly id: string | number }, response: ServerResponse) => {
+      const result = { _meta, ...RESULT, resultType: 'complete' }
+      const text = JSON.stringify({ jsonrpc: '2.0', id, result })
+      const type = isStream ? 'text/event-stream' : 'application/json'
+      response.writeHead(200, { 'content-type': type })
+      response.end(isStream ? `data: ${text}\n\n` : text)
+      return undefined
+    }
+    await using server = await startModern({
+      tools: [{ name: 'bad', inputSchema: { type: 'object' } }],
+      handlers: { 'tools/call': answer },
+    })
+    await using gateway = await startGateway({ targets: [{ name: 'a', mcp: { url: server.url } }] })
+    const older = await (await openSession(gateway.url)).call('a__bad')
+    expect(resultOf(older)).toEqual({ _meta: { 'example.com/kept': 1 }, ...RESULT })
+    expect(Number(older.headers['content-length'])).toBe(Buffer.byteLength(older.text))
+    const newer = resultOf(await new ModernClient(gateway.url).call('a__bad'))
+    expect(newer).toMatchObject({ ...RESULT, resultType: 'complete' })
+    expect(newer['_meta']).toMatchObject({ 'example.com/kept': 1, [key]: { name: 'mcp-junction' } })
   })
 
   it('reaches many clients at once, each its own', async () => {

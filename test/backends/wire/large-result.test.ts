@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { JsonValue, MessageText } from '../../../backends/index.js'
-import { byteLengthOf, resultMessage, wholeText } from '../../../backends/index.js'
+import {
+  byteLengthOf,
+  resultMessage,
+  resultText,
+  withMembers,
+  withMeta,
+  wholeText,
+} from '../../../backends/index.js'
 import type { ResultMessage } from '../../../backends/wire/json-rpc.js'
 import { InvalidMessageError, readMessage } from '../../../backends/wire/json-rpc.js'
 import { readLargeResult } from '../../../backends/wire/large-result.js'
@@ -66,6 +73,67 @@ describe('large results', () => {
       ),
       { numRuns: 50 },
     )
+  })
+
+  it('are changed around their long texts as any others are', () => {
+    const long = 'é"'.repeat(LONG)
+    const key = fc.constantFrom('content', '_meta', 'isError', 'a', 'text', '…', '__proto__')
+    const value = fc.oneof(
+      fc.constantFrom<JsonValue>('…', long, 1, { text: long }, [{ blob: long }], { b: '…', a: 1 }),
+      fc.jsonValue().map((it) => it as JsonValue),
+    )
+    const edits = fc.array(
+      fc.record({
+        isMeta: fc.boolean(),
+        changes: fc.dictionary(
+          key,
+          fc.option(
+            value.map((it) => JSON.stringify(it)),
+            { nil: undefined },
+          ),
+          { maxKeys: 3 },
+        ),
+      }),
+      { maxLength: 4 },
+    )
+    const members = fc.array(fc.tuple(key, value)).map((pairs) => {
+      const distinct = new Map<string, JsonValue>([...pairs, ['last', { data: long }]])
+      const texts = [...distinct].map(
+        ([name, it]) => `${JSON.stringify(name)}: ${JSON.stringify(it)}`,
+      )
+      return `{${texts.join(', ')}}`
+    })
+    fc.assert(
+      fc.property(members, edits, fc.integer({ min: 1_000, max: 50_000 }), (text, all, size) => {
+        const bytes = Buffer.from(`{"jsonrpc":"2.0","id":7,"result":${text}}`)
+        let large = resultIn(bytes, size)?.result
+        let plain = (readMessage(bytes.toString()) as ResultMessage).result
+        expect(large).toBeDefined()
+        for (const { isMeta, changes } of all) {
+          const change = isMeta ? withMeta : withMembers
+          large = large && change(large, changes)
+          plain = change(plain, changes)
+          // Not `toBe`: what it would print is long.
+          expect(large && wholeText(resultMessage(1, large)) === resultText(1, plain)).toBe(true)
+          expect(Object.keys(large?.value ?? {})).toEqual(Object.keys(plain.value))
+        }
+        expect(large?.text === plain.text).toBe(true)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('are passed on as the bytes that came, whatever is changed around them', () => {
+    const long = 'x'.repeat(1_000_000)
+    const bytes = bytesOf(response({ ...withText(long), resultType: 'complete', _meta: { a: 1 } }))
+    const result = resultIn(bytes, 60_000)?.result
+    const changed = result && withMeta(withMembers(result, { resultType: undefined }), { a: '2' })
+    const { wire = '' } = changed ?? {}
+    const pieces = typeof wire === 'string' ? [] : wire
+    const passedOn = pieces.filter((it) => it.buffer === bytes.buffer)
+    expect(passedOn.length).toBeGreaterThan(10)
+    expect(byteLengthOf(passedOn)).toBe(long.length)
+    expect(changed?.value).toEqual({ content: [{ type: 'text', text: '…' }], _meta: { a: 2 } })
   })
 
   it('have a value without their long texts, and all else', () => {
