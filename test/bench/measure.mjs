@@ -5,9 +5,13 @@ import { cpuSeconds, forgetPeak, mib, peakKib } from './machine.mjs'
 
 const MICROS = 1e6
 
-/** CPU that a contender has used before it counts: until then its code is still being compiled. Less for each other work. */
-const WARM_UP_SECONDS = 1
-const SECOND_WARM_UP_SECONDS = 0.3
+/**
+ * What each process of a contender has answered before it counts: until then its code is still being compiled. Less for each
+ * other work. Calls that take long have enough of it with so many seconds of CPU.
+ */
+const WARM_UP = { calls: 20_000, seconds: 5 }
+const OTHER_WARM_UP = { calls: 5_000, seconds: 2 }
+const WARM_UP_SLICE_SECONDS = 0.5
 const warm = new WeakSet()
 /** On a busy machine a contender gets its share so much later, or never. */
 const PATIENCE = 5
@@ -21,17 +25,28 @@ const ENOUGH = 0.7
  */
 export async function inTurns(subjects, { rounds, seconds }) {
   const samples = new Map(subjects.map(({ name }) => [name, []]))
-  for (const subject of subjects) {
-    const isWarm = warm.has(subject.contender)
-    await sample(subject, isWarm ? SECOND_WARM_UP_SECONDS : WARM_UP_SECONDS)
-    warm.add(subject.contender)
-  }
+  for (const subject of subjects) await warmUp(subject)
   for (let round = 0; round < rounds; round++) {
     for (const subject of subjects) {
       samples.get(subject.name).push(await sample(subject, seconds))
     }
   }
   return new Map([...samples].map(([name, all]) => [name, goodFigures(all)]))
+}
+
+/** On a slow machine this takes longer than on a quick one. */
+export async function warmUp({ contender, port, requests }) {
+  const { calls, seconds } = warm.has(contender) ? OTHER_WARM_UP : WARM_UP
+  warm.add(contender)
+  const pids = contender.pids()
+  const before = cpuSeconds(pids)
+  // Of a contender that cannot be looked into, as for one that stands still, time counts.
+  const end = performance.now() + PATIENCE * seconds * 1_000
+  for (let answered = 0; answered < calls * pids.length && performance.now() < end;) {
+    answered += (await load(port, requests, WARM_UP_SLICE_SECONDS)).calls
+    if (cpuSeconds(pids) - before >= seconds * pids.length) break
+  }
+  contender.emptyLog?.()
 }
 
 /** Loads in slices, since what a contender has used is only known between them. */

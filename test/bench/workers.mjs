@@ -3,7 +3,7 @@
 import { GATEWAY, startContenders, WORKERS } from './contenders.mjs'
 import { load } from './load.mjs'
 import { cpuSeconds } from './machine.mjs'
-import { good } from './measure.mjs'
+import { good, warmUp } from './measure.mjs'
 import { requestBytes } from './requests.mjs'
 
 const CONNECTIONS = 32
@@ -12,9 +12,11 @@ const CORES = 2
 
 export async function measureWorkers(backend, { rounds, seconds }) {
   const contenders = await startContenders([GATEWAY, WORKERS], backend)
-  const samples = new Map(contenders.map(({ name }) => [name, []]))
+  const subjects = await Promise.all(contenders.map(subject))
+  for (const it of subjects) await warmUp(it)
+  const samples = new Map(subjects.map(({ contender }) => [contender.name, []]))
   for (let round = 0; round < rounds; round++) {
-    for (const it of contenders) samples.get(it.name).push(await sample(it, seconds))
+    for (const it of subjects) samples.get(it.contender.name).push(await sample(it, seconds))
   }
   for (const it of contenders) await it.stop()
   const one = good(samples.get(GATEWAY).map(({ total }) => total))
@@ -29,17 +31,20 @@ export async function measureWorkers(backend, { rounds, seconds }) {
   ]
 }
 
-async function sample(contender, seconds) {
+async function subject(contender) {
   const place = await contender.place('legacy')
   const params = { name: contender.toolName('legacy', 'json_100'), arguments: { message: 'hello' } }
   const requests = Array.from({ length: CONNECTIONS }, (_, id) => ({
     id,
     bytes: requestBytes(place, { era: 'legacy', id, method: 'tools/call', params }),
   }))
-  await load(contender.port, requests, 1)
+  return { contender, port: contender.port, requests }
+}
+
+async function sample({ contender, port, requests }, seconds) {
   const pids = contender.pids()
   const before = pids.map((pid) => cpuSeconds([pid]))
-  const { calls } = await load(contender.port, requests, seconds)
+  const { calls } = await load(port, requests, seconds)
   const each = pids.map((pid, index) => ((cpuSeconds([pid]) - before[index]) / calls) * MICROS)
   contender.emptyLog()
   const total = each.reduce((sum, it) => sum + it, 0)
