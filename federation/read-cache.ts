@@ -4,11 +4,11 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { RawObject, TargetName } from '../backends/index.js'
-import { withMembers } from '../backends/index.js'
+import { byteLengthOf, withMembers } from '../backends/index.js'
 
-const MAX_CHARS = 32 * 1024 * 1024
+const MAX_BYTES = 32 * 1024 * 1024
 /** Larger ones would push out all others. */
-const MAX_RESULT_CHARS = 1024 * 1024
+const MAX_RESULT_BYTES = 1024 * 1024
 /** A server may ask for more; what changes unheard must not stay for ever. */
 const LONGEST_TTL_MS = 3_600_000
 
@@ -20,8 +20,8 @@ interface Kept {
 
 export class ReadCache {
   readonly #kept = new LRUCache<string, Kept>({
-    maxSize: MAX_CHARS,
-    sizeCalculation: ({ result }) => result.text.length + 1,
+    maxSize: MAX_BYTES,
+    sizeCalculation: ({ result }) => byteLengthOf(result.wire),
   })
 
   /** The result, with the time that it still holds; `undefined` where the server has to be asked. */
@@ -38,7 +38,7 @@ export class ReadCache {
     const key = keyOf(target, params)
     const isForAll = cacheScope === 'public' && resultType === undefined
     if (key === undefined || !isForAll || typeof ttlMs !== 'number' || !(ttlMs > 0)) return
-    if (result.text.length > MAX_RESULT_CHARS) return
+    if (byteLengthOf(result.wire) > MAX_RESULT_BYTES) return
     this.#kept.set(key, { result, until: performance.now() + Math.min(ttlMs, LONGEST_TTL_MS) })
   }
 

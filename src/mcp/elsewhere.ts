@@ -119,6 +119,13 @@ export class Elsewhere {
     return errand && this.#run(errand, visit)
   }
 
+  /** What a session asks for is served here. */
+  serves(session: Session, { server }: Pick<Visit, 'server'>): void {
+    const { home } = session.seed
+    const isAway = home !== undefined && home !== this.#options.peers.place
+    if (isAway) this.#whereabouts.serve(session, server)
+  }
+
   /** Whether another process has the stream that a GET asks for. Resolves with `false` for those that are opened here. */
   async takeStream(visit: Visit, session: Session, last: EventId | undefined): Promise<boolean> {
     const { peers } = this.#options
@@ -222,7 +229,7 @@ export class Elsewhere {
     }
     if (OF_THE_SESSION.has(method)) this.#tellAll(message, session, visit)
     if (home === peers.place || message.kind !== 'request') return undefined
-    this.#whereabouts.serve(session, visit.server)
+    this.serves(session, visit)
     const { id } = message
     if (OF_STREAMS.has(method)) {
       // Nobody would hear of changes from here, unless it listens here, as long as its home is away.

@@ -127,6 +127,7 @@ export class LegacyEndpoint {
     const terms = this.#terms(visit, session)
     const server = this.#served(visit, session, terms)
     for (const observation of observed) observation?.spokenBy(speakerOf(session), terms, server)
+    this.#options.elsewhere?.serves(session, visit)
     if (session.seed.protocolVersion !== BATCH_VERSION) {
       throw new RefusedError(400, `batches exist in revision ${BATCH_VERSION} only`)
     }

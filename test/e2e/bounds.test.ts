@@ -1,7 +1,7 @@
 /** Bounds that nothing else runs into: the table "What is bounded" of docs/reliability.md names the tests of each. */
 import { expect, it } from 'vitest'
 import type { JsonObject } from '../../backends/index.js'
-import { spawnGatewayIn, startGateway } from '../support/gateway.js'
+import { spawnGateway, spawnGatewayIn, startGateway } from '../support/gateway.js'
 import { ModernClient } from '../support/modern-client.js'
 import { startHostile } from '../support/raw-http-server.js'
 import type { Stream } from '../support/raw-client.js'
@@ -112,4 +112,22 @@ it('32 pages watch what happens', async () => {
   expect(watching.map(({ status }) => status)).toEqual(Array.from({ length: 32 }, () => 200))
   expect((await watch()).status).toBe(503)
   for (const it of watching) it.close()
+})
+
+it('a server that asks faster than it takes answers has 256 of them on their way', async () => {
+  let untaken = 0
+  await using server = await startHostile((message, response) => {
+    // Never answered: so it is not taken.
+    if (message['method'] === undefined) return void untaken++
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    for (let id = 1; id <= 300; id++) response.write(event({ id, method: 'ping' }))
+  })
+  await using gateway = await spawnGateway({ targets: [{ name: 'a', mcp: { url: server.url } }] })
+  const session = await openSession(gateway.url)
+  const running = await session.begin('tools/call', { name: 'a__bad', arguments: {} })
+  const dropped = () =>
+    gateway.log.filter((it) => it['what'] === 'it asks faster than it takes answers')
+  await waitUntil(() => dropped().length > 0, 'an answer to be dropped')
+  await waitUntil(() => untaken === 256, 'the others to arrive')
+  running.close()
 })

@@ -267,3 +267,12 @@ describeWithRedis('in Redis', () => {
     )
   })
 })
+
+it('a process counts 100,000 callers of a limit; whoever was not heard of the longest begins anew', () => {
+  const limiter = new Limiter(limitsSchema.parse([{ per: ['principal'], rate: '1/1h' }]), () => 0)
+  const admits = (principal: string) => limiter.enter({ ...USE, principal }).isAdmitted
+  for (let count = 0; count < 100_000; count++) admits(`p${count}`)
+  expect([admits('p0'), admits('p1')]).toEqual([false, false])
+  admits('one more')
+  expect([admits('p0'), admits('p1'), admits('p2')]).toEqual([false, false, true])
+})
